@@ -1,0 +1,5 @@
+"""`python -m mailout` is `mailout`."""
+
+from mailout.cli.main import run
+
+run()

@@ -1,0 +1,129 @@
+"""What every command shares: the site it works on, and how it prints.
+
+Tables and progress by rich, plain when not on a terminal; `NO_COLOR` is honoured (by rich).
+With `--json` standard output holds one JSON document and nothing else; all other words go
+to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mailout.core.site import Site
+    from mailout.store.engine import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What stands before the command: `mailout --site DIR send`."""
+
+    site: str | None = None
+
+
+def read_site(context: click.Context) -> Site:
+    """The site of this call. Raises: MailoutError."""
+    from mailout.config.site import find_root, read_site
+
+    options = context.find_object(Options) or Options()
+    return read_site(find_root(options.site))
+
+
+@contextmanager
+def opened(site: Site, *, any_version: bool = False) -> Iterator[Store]:
+    """The site's store, closed at the end; of this program's version unless `any_version`."""
+    from mailout.store.engine import open_store
+    from mailout.store.schema import require_newest
+
+    store = open_store(site.store.url, site.root)
+    try:
+        if not any_version:
+            require_newest(store)
+        yield store
+    finally:
+        store.close()
+
+
+def out() -> Console:
+    """The console for results. Not on a terminal it never cuts a line."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def err() -> Console:
+    """The console for everything that is no result: progress, questions, warnings."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
+    """Prints a table; on a pipe one line a row, cells apart by tabs, under a line of names.
+
+    A column whose name begins with `#` holds numbers and is set flush right.
+    """
+    if not sys.stdout.isatty():
+        print("\t".join(name.lstrip("#") for name in columns))
+        for row in rows:
+            print("\t".join(str(cell).replace("\t", " ").replace("\n", " ") for cell in row))
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    shown = Table(title=title or None, title_justify="left")
+    for name in columns:
+        right = name.startswith("#")
+        shown.add_column(name.lstrip("#"), justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*(escape(str(cell)) for cell in row))
+    out().print(shown)
+
+
+def say(text: str = "") -> None:
+    """Prints a line of the result as it stands."""
+    click.echo(text)
+
+
+def note(text: str) -> None:
+    """Prints a line that is no result, to standard error."""
+    click.echo(text, err=True)
+
+
+def as_json(value: Any) -> None:
+    """Prints one JSON document; moments in ISO 8601, UTC."""
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+def at_terminal() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+JSON = click.option("--json", "as_json_", is_flag=True, help="Print one JSON document.")
+"""The flag of every reading command."""
+
+
+def local(moment: datetime | None, site: Site) -> str:
+    """A moment in the site's time zone, to the minute; empty for None."""
+    if moment is None:
+        return ""
+    from zoneinfo import ZoneInfo
+
+    return f"{moment.astimezone(ZoneInfo(site.identity.timezone)):%Y-%m-%d %H:%M %Z}"

@@ -1,0 +1,86 @@
+"""`mailout`: finds the command, catches what an organiser can cause, prints it on one line."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+
+import click
+
+from mailout import __version__
+from mailout.cli.console import Options
+from mailout.core.errors import MailoutError
+
+# Each command's module is imported when the command is called, so that `--help` is quick.
+_COMMANDS: Mapping[str, tuple[str, str]] = {
+    "init": ("site", "Make a new site that sends on the first try."),
+    "demo": ("demo", "Show the whole trip on a scratch site, on this machine only."),
+    "doctor": ("doctor", "Check the site, its store, its relay and its pages."),
+    "subscribers": ("subscribers", "Import, list, show, add, tag, export and erase people."),
+    "segments": ("segments", "List the segments and show who is in one."),
+    "posts": ("posts", "Begin a new post and list the posts."),
+    "issues": ("issues", "Draft an issue from posts, list and show issues."),
+    "compile": ("issues", "Compile an issue into what will be sent."),
+    "approve": ("issues", "Approve what is compiled."),
+    "preview": ("preview", "Look at a compiled issue in the browser."),
+    "test": ("preview", "Mail a proof of an issue to one address."),
+    "send": ("send", "Send an issue to a segment."),
+    "status": ("send", "Show what was sent, what is under way and what is held."),
+    "deliveries": ("deliveries", "List the deliveries of an issue, one person a line."),
+    "bounces": ("bounces", "List refusals and bounces with the servers' own words."),
+    "serve": ("serve", "Serve the public pages."),
+    "db": ("db", "Upgrade the store, or show its version."),
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"mailout.cli.{_COMMANDS[cmd_name][0]}")
+        command = getattr(module, f"{cmd_name}_command")
+        assert isinstance(command, click.Command)  # noqa: S101 - a mistake of ours
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--site", metavar="DIR", help="The site's folder; else MAILOUT_SITE, else upward.")
+@click.version_option(__version__, prog_name="mailout")
+@click.pass_context
+def mailout(context: click.Context, site: str | None) -> None:
+    """Newsletters and urgent appeals, honest about every single recipient.
+
+    Begin with `mailout demo`, or with `mailout init DIR` for a site of your own.
+
+    Exit codes: 0 done, 1 an expected failure, 2 wrong usage, 75 try again later.
+    """
+    context.obj = Options(site)
+
+
+def run() -> None:
+    """The program's entry: runs the command and exits with its code."""
+    try:
+        code = mailout.main(prog_name="mailout", standalone_mode=False)
+    except MailoutError as error:
+        click.echo(f"mailout: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nmailout: stopped; nothing is lost, the same command goes on.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output went away (`mailout ... | head`): that is no failure.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,251 @@
+"""Finding a site and reading it: `config.toml`, `lists/*.toml`, `keys.toml`, and what the
+environment overrides (`MAILOUT_SITE`, `MAILOUT_STORE_URL`, `MAILOUT_RELAY_URL`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, unquote, urlsplit
+from zoneinfo import ZoneInfo
+
+from mailout.config import keys, toml
+from mailout.core import language
+from mailout.core.address import Address, BadAddress
+from mailout.core.errors import BadFile, MailoutError, UsageError, nearest, place
+from mailout.core.message import Sender
+from mailout.core.segment import parse as parse_rule
+from mailout.core.site import (
+    Brand,
+    Identity,
+    ListSettings,
+    MailingList,
+    Pages,
+    Relay,
+    Sending,
+    Site,
+    StoreSettings,
+)
+
+FILE = "config.toml"
+_LIST_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
+_SCHEMES = {"smtp": ("starttls", 587), "smtps": ("tls", 465), "smtp+plain": ("none", 25)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ConfigFile:
+    """The tables of `config.toml`."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+    site: Identity
+    store: StoreSettings = field(default_factory=StoreSettings)
+    relays: tuple[Relay, ...] = ()
+    sending: Sending = field(default_factory=Sending)
+    pages: Pages = field(default_factory=Pages)
+    brand: Brand = field(default_factory=Brand)
+
+
+def find_root(named: str | None) -> Path:
+    """The site's folder: as `named`, from `MAILOUT_SITE`, or the nearest `config.toml` upward.
+
+    Raises: UsageError when there is none.
+    """
+    named = named or os.environ.get("MAILOUT_SITE")
+    if named:
+        root = Path(named)
+        if not (root / FILE).is_file():
+            raise UsageError(f"there is no {FILE} in {root}", fix=f"Run `mailout init {root}`.")
+        return root.resolve()
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / FILE).is_file():
+            return folder
+    raise UsageError(
+        f"there is no {FILE} here or above",
+        fix="Go to your site's folder, name it with --site, or run `mailout init DIR`.",
+    )
+
+
+def read_site(root: Path) -> Site:
+    """The site in the folder `root`. Raises: BadFile, MailoutError."""
+    values, source = toml.read(root / FILE, FILE)
+    config = toml.check(_ConfigFile, values, source, FILE)
+    _check_config(config, source)
+    relays = config.relays
+    if relay_url := os.environ.get("MAILOUT_RELAY_URL"):
+        relays = (relay_of_url(relay_url),)
+    store = config.store
+    if store_url := os.environ.get("MAILOUT_STORE_URL"):
+        store = StoreSettings(url=store_url)
+    return Site(
+        root=root,
+        identity=replace(config.site, url=config.site.url.rstrip("/")),
+        store=store,
+        relays=relays,
+        sending=config.sending,
+        pages=config.pages,
+        brand=config.brand,
+        lists=_read_lists(root),
+        keys=keys.read(root),
+    )
+
+
+def relay_of_url(url: str) -> Relay:
+    """The relay that an address such as `smtp://user@host:587` names. Raises: UsageError."""
+    name = "MAILOUT_RELAY_URL"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise UsageError(f"not a relay's address: {error}", where=name) from None
+    if parts.scheme not in _SCHEMES or not parts.hostname:
+        raise UsageError(
+            "not a relay's address",
+            where=name,
+            fix="Write smtp://user@host:587, smtps://user@host or smtp+plain://127.0.0.1:2525.",
+        )
+    tls, default_port = _SCHEMES[parts.scheme]
+    options = parse_qs(parts.query)
+    unknown = sorted(set(options) - {"connections"})
+    if unknown:
+        raise UsageError(f"unknown option `{unknown[0]}`", where=name)
+    try:
+        connections = int(options.get("connections", ["4"])[0])
+    except ValueError:
+        raise UsageError("`connections` must be a number", where=name) from None
+    relay = Relay(
+        host=parts.hostname,
+        port=port or default_port,
+        tls=tls,  # type: ignore[arg-type]  # one of the three above
+        username=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        password_env="MAILOUT_RELAY_PASSWORD",  # noqa: S106 - the name of a variable
+        connections=connections,
+    )
+    _check_relay(relay, name)
+    return relay
+
+
+def _check_config(config: _ConfigFile, source: str) -> None:
+    parts = urlsplit(config.site.url)
+    where = place(FILE, toml.line_of(source, ("site", "url")))
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        raise BadFile("`url` is not a web address", where=where, fix="Begin it with https://.")
+    if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise BadFile(
+            "the public pages need https: a link in the clear shows who reads this",
+            where=where,
+            fix="Write https://; plain http is for 127.0.0.1 only.",
+        )
+    try:
+        ZoneInfo(config.site.timezone)
+    except (OSError, ValueError, KeyError):
+        raise BadFile(
+            f"`{config.site.timezone}` is not a time zone",
+            where=place(FILE, toml.line_of(source, ("site", "timezone"))),
+            fix="Write one such as UTC or Europe/Berlin.",
+        ) from None
+    for number, relay in enumerate(config.relays):
+        _check_relay(relay, place(FILE, toml.line_of(source, ("relays", str(number)))))
+    if config.sending.return_path:
+        _address(
+            config.sending.return_path,
+            place(FILE, toml.line_of(source, ("sending", "return_path"))),
+        )
+
+
+def _check_relay(relay: Relay, where: str) -> None:
+    if relay.tls == "none" and not relay.is_loopback:
+        raise BadFile(
+            f"`tls = none` would send to {relay.host} in the clear",
+            where=where,
+            fix="Use starttls or tls; none is for this machine only.",
+        )
+    if not 1 <= relay.connections <= 100:
+        raise BadFile("`connections` must be from 1 to 100", where=where)
+    if not 0 < relay.port < 65536:
+        raise BadFile("`port` must be from 1 to 65535", where=where)
+
+
+def _read_lists(root: Path) -> dict[str, MailingList]:
+    lists = {}
+    for path in sorted((root / "lists").glob("*.toml")):
+        shown = f"lists/{path.name}"
+        if not _LIST_ID.fullmatch(path.stem):
+            raise BadFile(
+                "a list's file name may hold only a-z, 0-9 and hyphens before `.toml`", where=shown
+            )
+        values, source = toml.read(path, shown)
+        lists[path.stem] = _read_list(path.stem, values, source, shown)
+    if not lists:
+        raise MailoutError(
+            "the site has no mailing list", where="lists/", fix="Write lists/bulletin.toml."
+        )
+    return lists
+
+
+def _read_list(list_id: str, values: dict[str, Any], source: str, shown: str) -> MailingList:
+    if "sender" in values:
+        raise BadFile(
+            "unknown key `sender`",
+            where=place(shown, toml.line_of(source, ("sender",))),
+            fix="Did you mean `from`?",
+        )
+    if "from" not in values:
+        raise BadFile("the key `from` is missing", where=shown)
+    values = {("sender" if key == "from" else key): value for key, value in values.items()}
+    settings = toml.check(ListSettings, values, source, shown)
+
+    def line(*path: str) -> str:
+        return place(shown, toml.line_of(source, path))
+
+    try:
+        Sender.parse(settings.sender)
+    except MailoutError as error:
+        raise BadFile(error.what, where=line("from"), fix=error.fix) from None
+    for key in ("reply_to", "contact"):
+        if value := getattr(settings, key):
+            _address(value, line(key))
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z0-9.-]+", settings.list_id):
+        raise BadFile(
+            f"`{settings.list_id}` is not a List-Id",
+            where=line("list_id"),
+            fix="Write it like a host name: bulletin.news.example.org (RFC 2919).",
+        )
+    if not settings.languages:
+        raise BadFile("`languages` is empty", where=line("languages"))
+    for code in settings.languages:
+        if meant := language.mistaken_for(code):
+            raise BadFile(
+                f"`{code}` is a country, not a language",
+                where=line("languages"),
+                fix=f"Write `{meant}`.",
+            )
+        if not language.is_code(code):
+            raise BadFile(f"`{code}` is not a language code", where=line("languages"))
+    for asked, choices in settings.fallback.items():
+        for code in (asked, *choices):
+            if code not in settings.languages:
+                raise BadFile(
+                    f"`{code}` is not among the list's languages",
+                    where=line("fallback", asked),
+                    fix=nearest(code, settings.languages),
+                )
+    for name, segment in settings.segments.items():
+        if not _LIST_ID.fullmatch(name):
+            raise BadFile(
+                f"a segment cannot be called `{name}`: use a-z, 0-9 and hyphens",
+                where=line("segments", name),
+            )
+        parse_rule(segment.rule, where=line("segments", name, "rule"))
+    return MailingList(list_id, settings)
+
+
+def _address(text: str, where: str) -> None:
+    try:
+        Address.parse(text)
+    except BadAddress as error:
+        raise BadFile(f"`{text}`: {error}", where=where) from None

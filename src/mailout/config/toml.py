@@ -1,0 +1,117 @@
+"""TOML files as checked values; a mistake names file, line, key and the nearest known key."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from mailout.core.errors import BadFile, nearest, place
+
+T = TypeVar("T")
+
+_TABLE = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_PART = r"""(?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)"""
+_KEY = re.compile(rf"\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=")
+    r"""\s*((?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)(?:\s*\.\s*(?:"[^"]*"|[A-Za-z0-9_-]+))*)\s*="""
+)
+_POSITION = re.compile(r" \(at line (\d+), column (\d+)\)$")
+
+
+def read(path: Path, shown: str) -> tuple[dict[str, Any], str]:
+    """The values of a TOML file and its text; `shown` is how the file is named to people.
+
+    Raises: BadFile with line and column.
+    """
+    try:
+        source = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise BadFile(
+            "this is not UTF-8", where=place(shown, line), fix="Save the file as UTF-8."
+        ) from None
+    except OSError as error:
+        raise BadFile(f"cannot be read: {error.strerror}", where=shown) from None
+    try:
+        return tomllib.loads(source), source
+    except tomllib.TOMLDecodeError as error:
+        words = str(error)
+        found = _POSITION.search(words)
+        where = place(shown, int(found[1]), int(found[2])) if found else shown
+        raise BadFile(_POSITION.sub("", words), where=where, fix="A text needs quotes.") from None
+
+
+def check(
+    shape: type[T], values: object, source: str, shown: str, table: tuple[str, ...] = ()
+) -> T:
+    """`values` as a `shape` (a dataclass of `core.site`); `table` is where they stand in the file.
+
+    Raises: BadFile naming the line and what may stand there.
+    """
+    try:
+        return TypeAdapter(shape).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _complaint(shape, first, source, shown) from None
+
+
+def _complaint(
+    shape: type[object], error: ErrorDetails, source: str, shown: str
+) -> BadFile:
+    keys = tuple(str(part) for part in error["loc"])
+    name = keys[-1] if keys else ""
+    where = place(shown, line_of(source, keys))
+    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        known = _fields(shape, keys[:-1])
+        return BadFile(f"unknown key `{name}`", where=where, fix=nearest(name, known))
+    if error["type"] in ("missing", "missing_argument"):
+        inside = f" in [{'.'.join(keys[:-1])}]" if keys[:-1] else ""
+        return BadFile(f"the key `{name}` is missing{inside}", where=where)
+    said = error["msg"][:1].lower() + error["msg"][1:]
+    return BadFile(f"`{'.'.join(keys)}`: {said.replace('input should be', 'must be')}", where=where)
+
+
+def _fields(shape: type[object], path: tuple[str, ...]) -> set[str]:
+    """The keys that may stand at `path` below a shape; empty where any may."""
+    for part in path:
+        hint = get_type_hints(shape).get(part)
+        if hint is None:  # the name of an entry of a mapping, or an index
+            continue
+        arguments = [arg for arg in getattr(hint, "__args__", ()) if hasattr(arg, "__slots__")]
+        shape = arguments[-1] if arguments else hint
+    return set(getattr(shape, "__dataclass_fields__", ()))
+
+
+def line_of(source: str, path: tuple[str, ...]) -> int:
+    """The line (from 1) on which the key at `path` stands, or the nearest table above it."""
+    best, best_depth = 1, 0
+    table: tuple[str, ...] = ()
+    seen: dict[tuple[str, ...], int] = {}
+    for number, line in enumerate(source.splitlines(), 1):
+        header = _TABLE.match(line)
+        if header:
+            table = _parts(header[2])
+            if header[1] == "[[":
+                index = seen.get(table, -1) + 1
+                seen[table] = index
+                table = (*table, str(index))
+            full = table
+        else:
+            key = _KEY.match(line)
+            if not key:
+                continue
+            full = (*table, *_parts(key[1]))
+        depth = len(full)
+        if full == path[:depth] and depth > best_depth:
+            best, best_depth = number, depth
+    return best
+
+
+def _parts(dotted: str) -> tuple[str, ...]:
+    return tuple(
+        part.strip().strip("\"'") for part in re.findall(r"\"[^\"]*\"|'[^']*'|[^.]+", dotted)
+    )

@@ -1,0 +1,112 @@
+"""Deliveries: one issue to one person, its states, and what follows from an attempt.
+
+| state | meaning | leaves by |
+|---|---|---|
+| queued | due at `next_at`; a deferral comes back here | claim |
+| claimed | taken by a worker, nothing on the wire yet | start, or the lease lapses -> queued |
+| sending | committed before the wire, leased until `lease_until` | outcome, or lapse -> unknown |
+| accepted | the next hop took responsibility (2xx after the data) | - |
+| refused | permanent 5xx in the session | - |
+| expired | retries used up | resend |
+| skipped | suppressed, unsubscribed or paused between enqueue and claim | - |
+| unknown | connection or process died with the body on the wire | resend with the same Message-ID |
+| cancelled | the organiser called the issue off | - |
+
+Standards: RFC 5321 4.2 (replies), RFC 3463 (enhanced codes), RFC 5321 4.5.4.1 (retries).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class DeliveryState(StrEnum):
+    """See the table above."""
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    SKIPPED = "skipped"
+    UNKNOWN = "unknown"
+    CANCELLED = "cancelled"
+
+
+OPEN_STATES = frozenset({DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.SENDING})
+"""States in which there is still work to do."""
+
+
+class Verdict(StrEnum):
+    """What one attempt came to (qmail's K, Z and D), or that nobody can know."""
+
+    ACCEPTED = "accepted"
+    DEFERRED = "deferred"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of one attempt. `code` is the SMTP reply (0: none came), `enhanced` as `5.1.1` or
+    empty, `text` the server's own words (or ours, when none came), `seconds` from MAIL to end."""
+
+    verdict: Verdict
+    code: int = 0
+    enhanced: str = ""
+    text: str = ""
+    relay: str = ""
+    seconds: float = 0.0
+
+    @property
+    def reply(self) -> str:
+        """The reply as one line: `550 5.1.1 no such person here`."""
+        parts = [str(self.code) if self.code else "", self.enhanced, self.text]
+        return " ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Where a delivery goes after an attempt; `next_at` only when it is queued again."""
+
+    state: DeliveryState
+    next_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPlan:
+    """When to try again: the waits one after the other (the last repeats), until `max_age`."""
+
+    waits: Sequence[timedelta]
+    max_age: timedelta
+
+
+def after_attempt(
+    outcome: Outcome,
+    attempts: int,
+    queued_at: datetime,
+    now: datetime,
+    plan: RetryPlan,
+    jitter: float,
+) -> Step:
+    """The step after attempt number `attempts` (from 1).
+
+    `jitter` in [0, 1) spreads the retries over up to a fifth more than the wait, so that
+    thousands of deferred mails do not come back in one second.
+    """
+    if outcome.verdict is Verdict.ACCEPTED:
+        return Step(DeliveryState.ACCEPTED)
+    if outcome.verdict is Verdict.REFUSED:
+        return Step(DeliveryState.REFUSED)
+    wait = plan.waits[min(attempts, len(plan.waits)) - 1]
+    due = now + wait * (1 + jitter / 5)
+    if due - queued_at > plan.max_age:
+        if outcome.verdict is Verdict.UNKNOWN:
+            return Step(DeliveryState.UNKNOWN)
+        return Step(DeliveryState.EXPIRED)
+    # An unknown end is tried again with the same Message-ID: twice is better than never.
+    return Step(DeliveryState.QUEUED, due)

@@ -1,0 +1,33 @@
+"""Dispatches: an order to send an issue to a segment, and who it leaves out."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class DispatchState(StrEnum):
+    """queued -> sending <-> paused | held -> done | cancelled."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    PAUSED = "paused"
+    HELD = "held"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+UNFINISHED = frozenset(
+    {DispatchState.QUEUED, DispatchState.SENDING, DispatchState.PAUSED, DispatchState.HELD}
+)
+
+
+class LeftOut(StrEnum):
+    """Why a person of a segment gets no delivery."""
+
+    NOT_CONFIRMED = "not confirmed"
+    PAUSED = "paused by the reader"
+    UNSUBSCRIBED = "unsubscribed"
+    SUPPRESSED = "suppressed"
+    BOUNCING = "paused for bounces"
+    HAS_IT = "has it already"
+    EXCLUDED = "excluded"

@@ -1,0 +1,126 @@
+"""Front matter: the YAML between two `---` lines at the head of a post or an issue.
+
+What comes back knows on which line each key stands, so that every later complaint can
+name it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from mailout.core.errors import BadFile, nearest, place
+
+_FENCE = "---"
+
+
+@dataclass(frozen=True, slots=True)
+class FrontMatter:
+    """The values, the line (from 1) of each top key, the body, and the body's first line."""
+
+    file: str
+    values: Mapping[str, Any]
+    lines: Mapping[str, int]
+    body: str
+    body_line: int
+
+    def at(self, key: str) -> str:
+        """`file:line` of a key, or of the head when the key is not there."""
+        return place(self.file, self.lines.get(key, 1))
+
+    def refuse_unknown(self, known: Collection[str]) -> None:
+        """Nothing, if every key is known. Raises: BadFile naming line and nearest known key."""
+        for key in self.values:
+            if key not in known:
+                raise BadFile(f"unknown key `{key}`", where=self.at(key), fix=nearest(key, known))
+
+    def text(self, key: str, default: str = "") -> str:
+        """The value as text; numbers and dates are taken as written. Raises: BadFile."""
+        value = self.values.get(key)
+        if value is None:
+            return default
+        if isinstance(value, (dict, list)):
+            raise BadFile(f"`{key}` must be a text", where=self.at(key))
+        return str(value).strip()
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """The value as a list of texts; a single text counts as a list of one. Raises: BadFile."""
+        value = self.values.get(key)
+        if value is None:
+            return ()
+        items = value if isinstance(value, list) else [value]
+        if any(isinstance(item, (dict, list)) or item is None for item in items):
+            raise BadFile(f"`{key}` must be a list of texts", where=self.at(key))
+        return tuple(str(item).strip() for item in items)
+
+    def flag(self, key: str, default: bool = False) -> bool:
+        """The value as yes or no. Raises: BadFile."""
+        value = self.values.get(key, default)
+        if not isinstance(value, bool):
+            raise BadFile(f"`{key}` must be true or false", where=self.at(key))
+        return value
+
+
+def split(text: str, file: str) -> FrontMatter:
+    """The front matter and body of a file's `text`; without front matter, no values.
+
+    Raises: BadFile with line and column for a head that never ends or is not YAML.
+    """
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise BadFile("a NUL character", where=place(file, line), fix="Is this a text file?")
+    lines = text.split("\n")
+    if lines[0].rstrip() != _FENCE:
+        return FrontMatter(file, {}, {}, text, 1)
+    end = next((n for n, line in enumerate(lines[1:], 1) if line.rstrip() == _FENCE), None)
+    if end is None:
+        raise BadFile(
+            "the front matter that begins here has no end",
+            where=place(file, 1),
+            fix="Close it with a line that holds only `---`.",
+        )
+    values, where = _read_yaml("\n".join(lines[1:end]), file)
+    return FrontMatter(file, values, where, "\n".join(lines[end + 1 :]), end + 2)
+
+
+def join(values: Mapping[str, Any], body: str) -> str:
+    """The text of a file with this front matter and body: the inverse of `split`."""
+    head = yaml.safe_dump(dict(values), allow_unicode=True, sort_keys=False, width=100)
+    return f"{_FENCE}\n{head}{_FENCE}\n{body}"
+
+
+def _read_yaml(source: str, file: str) -> tuple[dict[str, Any], dict[str, int]]:
+    try:
+        node = yaml.compose(source, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(source)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = place(file, mark.line + 2, mark.column + 1) if mark else file
+        raise BadFile(
+            f"the front matter is not YAML: {error.problem or 'unreadable'}",
+            where=where,
+            fix="A text with a colon or a quote in it needs quotes around the whole of it.",
+        ) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        first = (str(error).splitlines() or ["unreadable"])[0]
+        raise BadFile(f"the front matter is not YAML: {first}", where=place(file, 1)) from None
+    if values is None:
+        return {}, {}
+    if not isinstance(values, dict) or not isinstance(node, yaml.MappingNode):
+        raise BadFile("the front matter must be lines of `key: value`", where=place(file, 2))
+    lines: dict[str, int] = {}
+    for key_node, _ in node.value:
+        key = str(key_node.value)
+        line = key_node.start_mark.line + 2
+        if key in lines:
+            raise BadFile(
+                f"the key `{key}` stands twice",
+                where=place(file, line),
+                fix=f"It stands on line {lines[key]} already.",
+            )
+        lines[key] = line
+    return {str(key): value for key, value in values.items()}, lines

@@ -1,0 +1,144 @@
+"""Issues: newsletters, from the file that asks for one to the frozen variants that are sent.
+
+draft -> compiled -> approved -> sent | cancelled. An issue's file names its posts; each
+further language has a file of its own beside it that holds subject, preheader and intro:
+`2026-11-20-bulletin.en.md`, `2026-11-20-bulletin.ru.md`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from mailout.core import front_matter, language
+from mailout.core.errors import BadFile, place
+from mailout.core.front_matter import FrontMatter
+
+
+class IssueState(StrEnum):
+    DRAFT = "draft"
+    COMPILED = "compiled"
+    APPROVED = "approved"
+    SENT = "sent"
+    CANCELLED = "cancelled"
+
+
+_KEYS = frozenset(["list", "template", "subject", "preheader", "posts", "lang", "full_text"])
+_NAME = re.compile(
+    r"(?P<name>.+?)(?:\.(?P<lang>[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*))?\.(?:md|markdown)"
+)
+_SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What an issue says of itself in one language."""
+
+    subject: str = ""
+    preheader: str = ""
+    intro: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IssuePlan:
+    """An issue as its files ask for it. `full_text` prints posts whole, not as excerpts."""
+
+    name: str
+    list_id: str = ""
+    template: str = "bulletin"
+    posts: tuple[str, ...] = ()
+    full_text: bool = False
+    wordings: Mapping[str, Wording] = field(default_factory=dict)
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One language of a compiled issue. `html` and `text` hold the slots of `core.message`."""
+
+    language: str
+    subject: str
+    html: str
+    text: str
+    edition: str = "full"
+
+    @property
+    def hash(self) -> str:
+        """64 hex digits over everything that is sent of this variant."""
+        parts = (self.language, self.edition, self.subject, self.html, self.text)
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def content_hash(variants: tuple[Variant, ...]) -> str:
+    """64 hex digits over all variants: what `approve` binds and `send` sends."""
+    lines = sorted(f"{v.language} {v.edition} {v.hash}" for v in variants)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def split_name(file: str) -> tuple[str, str]:
+    """The issue's name and the language (or empty) that a file's name tells.
+
+    Raises: BadFile for a name that could not stand in a folder name or a command.
+    """
+    match = _NAME.fullmatch(file.rpartition("/")[2])
+    if match is None or not _SAFE_NAME.fullmatch(match["name"]):
+        raise BadFile(
+            "an issue's file name may hold only a-z, 0-9, dots, hyphens and underscores",
+            where=file,
+        )
+    return match["name"], match["lang"] or ""
+
+
+def parse(texts: Mapping[str, str], default_language: str) -> IssuePlan:
+    """The plan that one issue's files ask for; `texts` is file -> content, any order.
+
+    Raises: BadFile with file and line.
+    """
+    plan = IssuePlan(name="")
+    wordings: dict[str, Wording] = {}
+    for file in sorted(texts):
+        name, code = split_name(file)
+        head = front_matter.split(texts[file], file)
+        head.refuse_unknown(_KEYS)
+        code = language.normal(head.text("lang", code or default_language))
+        if code in wordings:
+            raise BadFile(f"a second file for the language `{code}`", where=file)
+        wordings[code] = Wording(
+            head.text("subject"), head.text("preheader"), head.body.strip("\n")
+        )
+        plan = _main_file(plan, head, name, file)
+    if not plan.file:
+        file = sorted(texts)[0]
+        raise BadFile("an issue needs `posts` in one of its files", where=place(file, 1))
+    return IssuePlan(
+        plan.name, plan.list_id, plan.template, plan.posts, plan.full_text, wordings, plan.file
+    )
+
+
+def _main_file(plan: IssuePlan, head: FrontMatter, name: str, file: str) -> IssuePlan:
+    """The plan, completed from this file if it is the one that names the posts."""
+    asked = sorted({"list", "template", "posts", "full_text"} & head.values.keys())
+    if not asked:
+        return plan
+    if plan.file:
+        raise BadFile(
+            f"`{asked[0]}` belongs into one file of an issue",
+            where=head.at(asked[0]),
+            fix=f"It is {plan.file}.",
+        )
+    posts = head.texts("posts")
+    if not posts:
+        raise BadFile("an issue needs `posts`", where=head.at("posts"))
+    if len(set(posts)) != len(posts):
+        raise BadFile("a post stands twice in `posts`", where=head.at("posts"))
+    return IssuePlan(
+        name=name,
+        list_id=head.text("list"),
+        template=head.text("template", "bulletin"),
+        posts=posts,
+        full_text=head.flag("full_text"),
+        file=file,
+    )

@@ -1,0 +1,67 @@
+"""Markdown as HTML for mail: no raw HTML, headings below the post's own title, lines kept.
+
+Soft line breaks stay breaks, since organisers write lettered demands line by line.
+Standards: CommonMark 0.31.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+MORE = "<!--more-->"
+"""The mark behind a post's opening; stands on a line of its own."""
+
+_TOP_LEVEL = 3  # a post's title is h2, so its body begins at h3
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The part of a post that an issue prints, and whether something was left out."""
+
+    text: str
+    shortened: bool
+
+
+def cut(body: str, excerpt: str, full_text: bool) -> Cut:
+    """The opening of a post: to its `<!--more-->` mark, else its excerpt, else all of it."""
+    opening, mark, _ = body.partition(MORE)
+    if full_text or not (mark or excerpt):
+        return Cut(body.replace(MORE, ""), shortened=False)
+    return Cut(opening.strip() if mark else excerpt, shortened=True)
+
+
+def parser() -> MarkdownIt:
+    """The Markdown reader that HTML and text part share."""
+    return MarkdownIt("commonmark", {"html": False, "breaks": True}).enable("table")
+
+
+def to_html(body: str) -> str:
+    """The HTML of a Markdown body; pictures appear as their alternative text."""
+    reader = parser()
+    tokens = reader.parse(body)
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(max(int(token.tag[1]) + 1, _TOP_LEVEL), 6)}"
+    reader.add_render_rule("image", _picture)
+    return str(reader.renderer.render(tokens, reader.options, {})).strip()
+
+
+def pictures(body: str) -> list[tuple[int, str]]:
+    """Line (from 1, in the body) and source of each picture in a Markdown body."""
+    found = []
+    for block in parser().parse(body):
+        for token in block.children or ():
+            if token.type == "image":
+                line = (block.map or [0])[0] + 1
+                found.append((line, str(token.attrGet("src") or "")))
+    return found
+
+
+def _picture(_renderer: object, tokens: list[Token], index: int, _options: Any, _env: Any) -> str:
+    alt = tokens[index].content
+    return f"[{escape(alt)}]" if alt else ""

@@ -1,0 +1,199 @@
+"""Messages: what is common to an issue and language is encoded once, the rest is filled in.
+
+| header | why |
+|---|---|
+| From, Reply-To, List-Id | the list's own |
+| To | the reader's address and nobody else's |
+| List-Unsubscribe, List-Unsubscribe-Post | RFC 8058 one-click; written by hand, never encoded |
+| Message-ID | keyed hash of issue and address: the same on a resend |
+| Precedence, X-Auto-Response-Suppress | keep auto-repliers quiet (RFC 3834 5) |
+
+Nothing here names a segment, a machine or a library.
+
+Standards: RFC 5322, RFC 2047 (encoded words), RFC 2919 (List-Id), RFC 2369, RFC 8058.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.header import Header
+from email.utils import format_datetime
+
+from mailout.core.address import Address, BadAddress
+from mailout.core.errors import MailoutError
+from mailout.core.issue import Variant
+from mailout.core.mime import Part, prepare
+from mailout.core.slot import Slot
+
+_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_ENCODED_WORD = re.compile(r"=\?[^?]*\?[bqBQ]\?")
+_LINE = 998  # RFC 5322 2.1.1
+
+
+class BadHeader(MailoutError):
+    """A value that would break out of its header, or hide in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A list's mailbox: the name shown and the address."""
+
+    name: str
+    address: Address
+
+    @classmethod
+    def parse(cls, text: str) -> Sender:
+        """From `Name <address>` or a bare address. Raises: BadHeader."""
+        match = re.fullmatch(r"\s*(?P<name>[^<>]*?)\s*<(?P<mail>[^<>]+)>\s*", text)
+        name, mail = (match["name"].strip('"'), match["mail"]) if match else ("", text)
+        try:
+            return cls(safe(name, "the sender's name"), Address.parse(mail))
+        except BadAddress as error:
+            raise BadHeader(f"`{mail}` is no sender: {error}") from None
+
+    @property
+    def header(self) -> str:
+        return f"{_phrase(self.name)} <{self.address.wire}>" if self.name else self.address.wire
+
+
+@dataclass(frozen=True, slots=True)
+class ListHeaders:
+    """What the list gives to every message. `leave_url` ends where the leave token follows."""
+
+    sender: Sender
+    reply_to: Address | None
+    list_id: str
+    list_name: str
+    leave_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What one message needs to know of its reader."""
+
+    address: Address
+    token: str
+    greeting: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One variant of an issue, ready to be filled. Made by `prepare_message`."""
+
+    headers: bytes
+    leave_url: str
+    boundary: bytes
+    text: Part
+    html: Part
+    text_head: bytes
+    html_head: bytes
+
+    def compose(self, reader: Reader, message_id: str, now: datetime) -> bytes:
+        """The whole message for one reader, lines ended by CRLF, ready for the wire.
+
+        Raises: BadHeader if the reader's values cannot stand in a header.
+        """
+        values: dict[str, str] = {
+            Slot.TOKEN: reader.token,
+            Slot.GREETING: reader.greeting,
+        }
+        to = safe(reader.address.wire, "the address")
+        own = (
+            f"To: {to}\r\n"
+            f"Message-ID: {message_id}\r\n"
+            f"Date: {format_datetime(now.astimezone(UTC))}\r\n"
+            f"List-Unsubscribe: <{self.leave_url}{reader.token}>\r\n"
+        )
+        return b"".join(
+            (
+                self.headers,
+                own.encode(),  # ASCII unless the address needs SMTPUTF8 (RFC 6532)
+                b"\r\n",
+                self.boundary,
+                self.text_head,
+                self.text.fill(values),
+                b"\r\n",
+                self.boundary,
+                self.html_head,
+                self.html.fill({**values, Slot.GREETING: _escaped(reader.greeting)}),
+                b"\r\n",
+                self.boundary[:-2],
+                b"--\r\n",
+            )
+        )
+
+
+def prepare_message(variant: Variant, headers: ListHeaders) -> Prepared:
+    """The variant with everything common to all its readers encoded.
+
+    Raises: BadHeader for a subject or list value that cannot stand in a header.
+    """
+    boundary = f"=_{variant.hash[:32]}"  # `=_` occurs in neither encoding
+    text, html = prepare(variant.text), prepare(variant.html)
+    lines = [
+        f"From: {headers.sender.header}",
+        f"Subject: {_unstructured(variant.subject, 'the subject')}",
+    ]
+    if headers.reply_to is not None:
+        lines.append(f"Reply-To: {headers.reply_to.wire}")
+    lines += [
+        f"List-Id: {_phrase(headers.list_name)} <{safe(headers.list_id, 'the List-Id')}>",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+        "Precedence: bulk",
+        "X-Auto-Response-Suppress: OOF, AutoReply",
+        f"Content-Language: {variant.language}",
+        "MIME-Version: 1.0",
+        f'Content-Type: multipart/alternative; boundary="{boundary}"',
+    ]
+    return Prepared(
+        headers="".join(f"{line}\r\n" for line in lines).encode("ascii"),
+        leave_url=headers.leave_url,
+        boundary=f"--{boundary}\r\n".encode(),
+        text=text,
+        html=html,
+        text_head=_part_head("plain", text),
+        html_head=_part_head("html", html),
+    )
+
+
+def safe(value: str, what: str) -> str:
+    """The value, unchanged. Raises: BadHeader for controls, line breaks, bidi overrides and
+    encoded words, each of which has been used to forge headers (CVE-2024-6923)."""
+    if _FORBIDDEN.search(value):
+        raise BadHeader(f"{what} holds a control character or a line break", fix="Remove it.")
+    if _ENCODED_WORD.search(value):
+        raise BadHeader(f"{what} holds an encoded word (=?..?=)", fix="Write it as plain text.")
+    if len(value.encode()) > _LINE - 100:
+        raise BadHeader(f"{what} is too long for a header", fix="Shorten it.")
+    return value
+
+
+def _unstructured(value: str, what: str) -> str:
+    safe(value, what)
+    charset = "us-ascii" if value.isascii() else "utf-8"
+    return Header(value, charset, maxlinelen=76, header_name="Subject").encode(linesep="\r\n")
+
+
+def _phrase(value: str) -> str:
+    """A display name: quoted when ASCII, encoded words otherwise (RFC 5322 3.2.5, RFC 2047 5)."""
+    safe(value, "a name")
+    if not value.isascii():
+        return Header(value, "utf-8", maxlinelen=76, header_name="Reply-To").encode(linesep="\r\n")
+    if re.fullmatch(r"[A-Za-z0-9 !#$%&'*+/=?^_`{|}~-]*", value):
+        return value
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _part_head(subtype: str, part: Part) -> bytes:
+    return (
+        f"Content-Type: text/{subtype}; charset=utf-8\r\n"
+        f"Content-Transfer-Encoding: {part.transfer_encoding}\r\n\r\n"
+    ).encode()
+
+
+def _escaped(value: str) -> str:
+    return (
+        value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    )

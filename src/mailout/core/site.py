@@ -1,0 +1,216 @@
+"""The site: everything an organiser has set, as frozen values.
+
+`config` reads these from `config.toml` and `lists/*.toml`; trips are handed a `Site` and
+read no file for it. A field here is a key there, so an unknown key is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal
+from urllib.parse import urlsplit
+
+from mailout.core.errors import UsageError, nearest
+from mailout.core.keys import Keys
+
+_STRICT: dict[str, object] = {"extra": "forbid"}
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """`[site]`: who this is, and where its public pages are."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    name: str
+    url: str
+    timezone: str = "UTC"
+    mail_domain: str = ""
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def message_id_domain(self) -> str:
+        """The domain of Message-IDs: `mail_domain`, or the host of the pages."""
+        return self.mail_domain or self.host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """`[store]`: where the record is kept. A relative SQLite path is relative to the site."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    url: str = "sqlite:///mailout.db"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relay:
+    """`[[relays]]`: a server that takes our mail."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    host: str
+    port: int = 587
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    username: str = ""
+    password_env: str = ""
+    password: str = field(default="", repr=False)
+    connections: int = 4
+
+    @property
+    def label(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        return self.host in _LOOPBACK or self.host.startswith("127.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """`[sending]`: how the sender introduces itself, and how long it keeps trying."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    ehlo: str = ""
+    return_path: str = ""
+    retry_minutes: tuple[int, ...] = (5, 15, 30, 60, 120, 240)
+    max_age_hours: int = 72
+    timeout_seconds: int = 60
+    lease_seconds: int = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pages:
+    """`[pages]`: where `mailout serve` listens."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    host: str = "127.0.0.1"
+    port: int = 8080
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brand:
+    """`[brand]`: colours (`#rrggbb`), logo and fonts of mails and pages."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    accent: str = "#b3261e"
+    accent_text: str = "#ffffff"
+    background: str = "#f3f1ec"
+    surface: str = "#ffffff"
+    text: str = "#1f1f1f"
+    muted: str = "#5c5c5c"
+    link: str = "#8c1d18"
+    logo_url: str = ""
+    font: str = "'Segoe UI', Roboto, 'Noto Sans', 'Helvetica Neue', Arial, sans-serif"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentSettings:
+    """`[segments.NAME]` of a list: a rule, a label per language, and who may choose it."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    rule: str
+    label: Mapping[str, str] = field(default_factory=dict)
+    choosable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListSettings:
+    """One `lists/NAME.toml`. The first of `languages` is the one everybody can fall back to."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    name: str
+    sender: str
+    list_id: str
+    postal_address: str
+    contact: str
+    languages: tuple[str, ...]
+    description: str = ""
+    reply_to: str = ""
+    opt_in: Literal["double", "single"] = "double"
+    why: Mapping[str, str] = field(default_factory=dict)
+    fallback: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    segments: Mapping[str, SegmentSettings] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MailingList:
+    """A list with the identifier that its file name gives it; `from` stands as `sender`."""
+
+    id: str
+    settings: ListSettings
+
+    @property
+    def default_language(self) -> str:
+        return self.settings.languages[0]
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentName:
+    """A segment of a list: `bulletin/unions`."""
+
+    list_id: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.list_id}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The whole site. `root` is the folder of `config.toml`; every path of the site is below it."""
+
+    root: Path
+    identity: Identity
+    store: StoreSettings
+    relays: tuple[Relay, ...]
+    sending: Sending
+    pages: Pages
+    brand: Brand
+    lists: Mapping[str, MailingList]
+    keys: Keys
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the public pages are on this machine: a demo or a test."""
+        return self.identity.host in _LOOPBACK
+
+    @property
+    def ehlo(self) -> str:
+        return self.sending.ehlo or self.identity.message_id_domain
+
+    @property
+    def return_path(self) -> str:
+        """The mailbox to whose local part the return-path token is added (`bounces@domain`)."""
+        return self.sending.return_path or f"bounces@{self.identity.message_id_domain}"
+
+    def list_named(self, name: str) -> MailingList:
+        """The list with that identifier. Raises: UsageError naming the nearest one."""
+        if name not in self.lists:
+            raise UsageError(f"there is no list `{name}`", fix=nearest(name, self.lists))
+        return self.lists[name]
+
+    def segments(self) -> tuple[SegmentName, ...]:
+        return tuple(
+            SegmentName(mailing_list.id, name)
+            for mailing_list in self.lists.values()
+            for name in mailing_list.settings.segments
+        )
+
+    def segment_named(self, text: str) -> SegmentName:
+        """The segment called `unions` or `bulletin/unions`; a bare name must be unique.
+
+        Raises: UsageError naming the choices.
+        """
+        known = self.segments()
+        found = [name for name in known if text in (name.name, str(name))]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            choices = " or ".join(f"`{name}`" for name in found)
+            raise UsageError(f"more than one list has a segment `{text}`", fix=f"Say {choices}.")
+        everything = {name.name for name in known} | {str(name) for name in known if "/" in text}
+        raise UsageError(f"there is no segment `{text}`", fix=nearest(text, everything))

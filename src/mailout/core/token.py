@@ -1,0 +1,127 @@
+"""Tokens: what stands in links and return paths, bound to one purpose each.
+
+| token | form | may do |
+|---|---|---|
+| leave (in every mail) | 16 random bytes, stored with the subscription | leave that one list |
+| undo | HMAC over subscription and expiry | take back a leave within 24 hours |
+| return path | base32, case-blind, HMAC over delivery and list | name the delivery of a report |
+| Message-ID | keyed hash of issue and address key | the same on a resend, telling nothing |
+
+A key ring's newest key signs; every key in it verifies, until it is removed by hand.
+
+Standards: RFC 2104 (HMAC), RFC 4648 5 and 6 (base64url, base32), RFC 5322 3.6.4 (msg-id).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+LEAVE_LENGTH = 22
+"""Characters of a leave token: 16 bytes in base64url without padding."""
+
+_UNDO_MAC = 11
+_RETURN_MAC = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One secret of a ring; `number` (0-255) is carried in the token to find it again."""
+
+    number: int
+    secret: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """The keys of one purpose, newest first."""
+
+    keys: tuple[Key, ...]
+
+    @property
+    def newest(self) -> Key:
+        return self.keys[0]
+
+    def numbered(self, number: int) -> Key | None:
+        return next((key for key in self.keys if key.number == number), None)
+
+
+def leave_token(random: bytes) -> str:
+    """The text of a leave token from 16 random bytes: 22 url-safe characters."""
+    return base64.urlsafe_b64encode(random).rstrip(b"=").decode()
+
+
+def undo_token(ring: Ring, subscription_id: int, expires: datetime) -> str:
+    """32 url-safe characters that let `subscription_id` take back its leave until `expires`."""
+    body = bytes([ring.newest.number]) + subscription_id.to_bytes(8) + _seconds(expires)
+    return _url64(body + _mac(ring.newest, b"undo", body, _UNDO_MAC))
+
+
+def read_undo(ring: Ring, token: str, now: datetime) -> int | None:
+    """The subscription that an undo token speaks for; None if forged, broken or expired."""
+    raw = _from_url64(token)
+    if raw is None or len(raw) != 13 + _UNDO_MAC:
+        return None
+    body, mac = raw[:13], raw[13:]
+    key = ring.numbered(body[0])
+    if key is None or not hmac.compare_digest(mac, _mac(key, b"undo", body, _UNDO_MAC)):
+        return None
+    if int.from_bytes(body[9:13]) < int(now.timestamp()):
+        return None
+    return int.from_bytes(body[1:9])
+
+
+def return_path_token(ring: Ring, delivery_id: int, list_name: str) -> str:
+    """26 lower-case base32 characters that name a delivery in its return path (VERP)."""
+    body = bytes([ring.newest.number]) + delivery_id.to_bytes(8)
+    mac = _mac(ring.newest, b"return:" + list_name.encode(), body, _RETURN_MAC)
+    return base64.b32encode(body + mac).rstrip(b"=").decode().lower()
+
+
+def read_return_path(ring: Ring, token: str, list_name: str) -> int | None:
+    """The delivery that a return-path token names on that list; case-blind, None if not ours."""
+    try:
+        raw = base64.b32decode(token.upper() + "=" * (-len(token) % 8))
+    except (binascii.Error, ValueError):
+        return None
+    if len(raw) != 9 + _RETURN_MAC:
+        return None
+    body, mac = raw[:9], raw[9:]
+    key = ring.numbered(body[0])
+    if key is None:
+        return None
+    wanted = _mac(key, b"return:" + list_name.encode(), body, _RETURN_MAC)
+    return int.from_bytes(body[1:]) if hmac.compare_digest(mac, wanted) else None
+
+
+def message_id(secret: bytes, issue_id: int, address_key: str, domain: str) -> str:
+    """`<...@domain>`: the same for every try of this issue to this address key."""
+    digest = hmac.new(secret, f"{issue_id}:{address_key}".encode(), hashlib.sha256).digest()
+    return f"<{base64.b32encode(digest[:20]).decode().lower()}@{domain}>"
+
+
+def _mac(key: Key, purpose: bytes, body: bytes, length: int) -> bytes:
+    return hmac.new(key.secret, purpose + b"\0" + body, hashlib.sha256).digest()[:length]
+
+
+def _seconds(moment: datetime) -> bytes:
+    return int(moment.astimezone(UTC).timestamp()).to_bytes(4)
+
+
+def _url64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _from_url64(text: str) -> bytes | None:
+    if len(text) > 64 or not text.isascii():
+        return None
+    try:
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (binascii.Error, ValueError):
+        return None
+    # base64 ignores stray bits and characters: only the one spelling we would write counts.
+    return raw if _url64(raw) == text else None

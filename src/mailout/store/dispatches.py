@@ -1,0 +1,239 @@
+"""Dispatches: orders to send an issue to a segment, and the audience they make deliveries for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import (
+    ColumnElement,
+    Join,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mailout.core.delivery import DeliveryState
+from mailout.core.dispatch import UNFINISHED, DispatchState, LeftOut
+from mailout.core.subscription import SubscriptionState
+from mailout.store import suppressions
+from mailout.store.engine import Tx
+from mailout.store.tables import DELIVERY, DISPATCH, ISSUE, SUBSCRIBER, SUBSCRIPTION
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """An order to send; `left_out` counts people by reason as of its making."""
+
+    id: int
+    issue_id: int
+    list_id: str
+    segment: str
+    exclude: str
+    priority: int
+    state: DispatchState
+    held_why: str
+    left_out: Mapping[str, int]
+    created_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Whom a dispatch would mail now, by language, and whom not, by reason."""
+
+    by_language: Mapping[str, int]
+    left_out: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.by_language.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What decides an audience: an issue (0: none yet) of a list, and conditions on its people."""
+
+    issue_id: int
+    list_id: str
+    segment: ColumnElement[bool]
+    exclude: ColumnElement[bool] | None = None
+
+
+def audience(tx: Tx, choice: Choice) -> Audience:
+    """The audience as it is at this moment."""
+    people = select(SUBSCRIBER.c.language, _left_out(choice).label("why")).select_from(_people())
+    people = people.where(SUBSCRIPTION.c.list_id == choice.list_id, choice.segment)
+    counted = people.subquery()
+    rows = tx.execute(
+        select(counted.c.language, counted.c.why, func.count()).group_by(
+            counted.c.language, counted.c.why
+        )
+    )
+    by_language: dict[str, int] = {}
+    left_out: dict[str, int] = {}
+    for language, why, number in rows:
+        if why:
+            left_out[why] = left_out.get(why, 0) + number
+        else:
+            by_language[language] = number
+    return Audience(by_language, left_out)
+
+
+def make(
+    tx: Tx,
+    choice: Choice,
+    *,
+    segment: str,
+    exclude: str,
+    left_out: Mapping[str, int],
+    language_of: Mapping[str, str],
+    default_language: str,
+    now: datetime,
+) -> tuple[Dispatch, int]:
+    """The new dispatch and the number of deliveries queued for it.
+
+    `language_of` maps a reader's language to the variant's, where they differ.
+    Repeating it makes no second delivery: they are unique on (issue, address key).
+    """
+    dispatch_id = tx.execute(
+        insert(DISPATCH)
+        .values(
+            issue_id=choice.issue_id,
+            list_id=choice.list_id,
+            segment=segment,
+            exclude=exclude,
+            priority=0,
+            held_why="",
+            state=DispatchState.SENDING,
+            left_out=dict(left_out),
+            created_at=now,
+        )
+        .returning(DISPATCH.c.id)
+    ).scalar_one()
+    variant: ColumnElement[str] = literal(default_language)
+    if language_of:
+        variant = case(language_of, value=SUBSCRIBER.c.language, else_=default_language)
+    values = {
+        "issue_id": literal(choice.issue_id),
+        "dispatch_id": literal(dispatch_id),
+        "subscriber_id": SUBSCRIBER.c.id,
+        "address_key": SUBSCRIBER.c.address_key,
+        "language": variant,
+        "edition": literal("full"),
+        "state": literal(DeliveryState.QUEUED, DELIVERY.c.state.type),
+        "reason": literal(""),
+        "attempts": literal(0),
+        "queued_at": literal(now, DELIVERY.c.queued_at.type),
+        "next_at": literal(now, DELIVERY.c.next_at.type),
+        "worker": literal(""),
+        "last_code": literal(0),
+        "last_enhanced": literal(""),
+        "last_text": literal(""),
+        "relay": literal(""),
+    }
+    chosen: Select[tuple[object, ...]] = select(*values.values()).select_from(_people())
+    chosen = chosen.where(
+        SUBSCRIPTION.c.list_id == choice.list_id, choice.segment, _left_out(choice) == ""
+    ).order_by(SUBSCRIBER.c.id)
+    dialect = postgresql if tx.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(DELIVERY).from_select(list(values), chosen)
+    done = tx.execute(statement.on_conflict_do_nothing())
+    return get(tx, dispatch_id), int(getattr(done, "rowcount", 0))
+
+
+def _people() -> Join:
+    return SUBSCRIBER.join(SUBSCRIPTION, SUBSCRIPTION.c.subscriber_id == SUBSCRIBER.c.id)
+
+
+def _left_out(choice: Choice) -> ColumnElement[str]:
+    """The reason why a joined person gets no delivery; empty for those who do."""
+    has_it = exists(
+        select(1).where(
+            DELIVERY.c.issue_id == choice.issue_id,
+            DELIVERY.c.address_key == SUBSCRIBER.c.address_key,
+        )
+    )
+    state = SUBSCRIPTION.c.state
+    reasons: list[tuple[ColumnElement[bool], str]] = [
+        (state == SubscriptionState.UNSUBSCRIBED, LeftOut.UNSUBSCRIBED),
+        (suppressions.applies(choice.list_id), LeftOut.SUPPRESSED),
+        (state == SubscriptionState.PENDING, LeftOut.NOT_CONFIRMED),
+        (state == SubscriptionState.PAUSED, LeftOut.PAUSED),
+        (SUBSCRIBER.c.bounce_paused_at.is_not(None), LeftOut.BOUNCING),
+        (has_it, LeftOut.HAS_IT),
+    ]
+    if choice.exclude is not None:
+        reasons.append((choice.exclude, LeftOut.EXCLUDED))
+    return case(*((test, str(reason)) for test, reason in reasons), else_="")
+
+
+def get(tx: Tx, dispatch_id: int) -> Dispatch:
+    return _dispatch(tx.execute(select(DISPATCH).where(DISPATCH.c.id == dispatch_id)).one())
+
+
+def of_issue(tx: Tx, issue_id: int) -> list[Dispatch]:
+    """An issue's dispatches, oldest first."""
+    rows = tx.execute(
+        select(DISPATCH).where(DISPATCH.c.issue_id == issue_id).order_by(DISPATCH.c.id)
+    )
+    return [_dispatch(row) for row in rows]
+
+
+def unfinished(tx: Tx, list_id: str, segment: str) -> Dispatch | None:
+    """The oldest dispatch of that segment that is not done."""
+    row = tx.execute(
+        select(DISPATCH)
+        .where(
+            DISPATCH.c.list_id == list_id,
+            DISPATCH.c.segment == segment,
+            DISPATCH.c.state.in_(sorted(UNFINISHED)),
+        )
+        .order_by(DISPATCH.c.id)
+        .limit(1)
+    ).first()
+    return _dispatch(row) if row else None
+
+
+def newest_sent_to(tx: Tx, list_id: str, segment: str) -> int:
+    """The id of the newest issue that has a dispatch to that segment; 0 if there is none."""
+    found = tx.execute(
+        select(func.max(DISPATCH.c.issue_id))
+        .join(ISSUE, ISSUE.c.id == DISPATCH.c.issue_id)
+        .where(
+            and_(
+                DISPATCH.c.list_id == list_id,
+                DISPATCH.c.segment == segment,
+                DISPATCH.c.state != DispatchState.CANCELLED,
+            )
+        )
+    ).scalar()
+    return int(found or 0)
+
+
+def set_state(
+    tx: Tx,
+    dispatch_id: int,
+    state: DispatchState,
+    *,
+    why: str = "",
+    ended_at: datetime | None = None,
+) -> None:
+    """Nothing, once the dispatch is in `state`; `why` is kept while it is held."""
+    tx.execute(
+        update(DISPATCH)
+        .where(DISPATCH.c.id == dispatch_id)
+        .values(state=state, held_why=why, ended_at=ended_at)
+    )
+
+
+def _dispatch(row: object) -> Dispatch:
+    return Dispatch(**{name: getattr(row, name) for name in Dispatch.__dataclass_fields__})

@@ -1,0 +1,147 @@
+"""Opening the store: SQLite in a file, or PostgreSQL, each set up so that a commit is kept.
+
+One SQLite file is shared by every process of the site: WAL, a long busy timeout, and
+write transactions that begin IMMEDIATE, so that two writers wait instead of failing.
+`synchronous=FULL` makes a commit survive a power cut, `secure_delete` overwrites what is
+erased.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlmodel import Session
+
+from mailout.core.errors import MailoutError, TryLater, UsageError
+
+Tx = Session
+"""A transaction: what every function of the store takes first."""
+
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",
+    "PRAGMA busy_timeout = 30000",
+    "PRAGMA cache_size = -32000",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """An open store. Make it with `open_store`."""
+
+    engine: Engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def reading(self) -> Iterator[Tx]:
+        """A transaction that only reads: it sees one moment, and keeps no writer waiting."""
+        with said_plainly(), Session(self.engine) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Tx]:
+        """A transaction that is kept whole at its end, or not at all."""
+        with said_plainly(), Session(self.engine, expire_on_commit=False) as session:
+            session.connection(execution_options={"mailout_begin": "BEGIN IMMEDIATE"})
+            with _committing(session):
+                yield session
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+@contextmanager
+def _committing(session: Session) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        session.rollback()
+        raise
+    session.commit()
+
+
+def open_store(url: str, root: Path) -> Store:
+    """The store at `url`; a relative SQLite path is relative to `root`. Creates no tables.
+
+    Raises: UsageError for an address that is none.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise UsageError(
+            "the store's address cannot be read",
+            where="[store] url",
+            fix="Write `sqlite:///mailout.db` or `postgresql://user@host/database`.",
+        ) from None
+    if parsed.get_backend_name() == "sqlite":
+        path = Path(parsed.database or "mailout.db")
+        parsed = parsed.set(drivername="sqlite", database=str(root / path))
+        engine = create_engine(parsed)
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return Store(engine)
+    if parsed.get_backend_name() in ("postgresql", "postgres"):
+        engine = create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 10},
+        )
+        return Store(engine)
+    raise UsageError(
+        f"a store of the kind `{parsed.get_backend_name()}` is not supported",
+        where="[store] url",
+        fix="Use sqlite:/// or postgresql://.",
+    )
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # we begin transactions ourselves, below
+    for pragma in _PRAGMAS:
+        connection.execute(pragma).close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    begin = connection.get_execution_options().get("mailout_begin", "BEGIN")
+    connection.exec_driver_sql(begin)
+
+
+@contextmanager
+def said_plainly() -> Iterator[None]:
+    """Turns what a database says into something an organiser can act on."""
+    try:
+        yield
+    except OperationalError as error:
+        words = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no reply"
+        if "locked" in words or "busy" in words:
+            raise TryLater(
+                "the store is busy: another mailout is writing to it", fix="Try again in a minute."
+            ) from error
+        if "full" in words or "No space" in words:
+            raise TryLater(
+                f"the store cannot be written: {words}", fix="Make room on the disk, then go on."
+            ) from error
+        if "unable to open" in words or "readonly" in words:
+            raise MailoutError(
+                f"the store cannot be opened: {words}",
+                fix="Check that the site's folder exists and that you may write to it.",
+            ) from error
+        raise TryLater(
+            f"the store does not answer: {words}", fix="Is the database server up?"
+        ) from error
+    except DatabaseError as error:
+        if isinstance(error.orig, sqlite3.DatabaseError) and "not a database" in str(error.orig):
+            raise MailoutError(
+                "the store's file is not a SQLite database", fix="Restore it from a backup."
+            ) from error
+        raise

@@ -1,0 +1,181 @@
+"""Issues and their compiled variants, as recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, insert, select, update
+
+from mailout.core.issue import IssueState, Variant, content_hash
+from mailout.store.engine import Tx
+from mailout.store.tables import DELIVERY, ISSUE, ISSUE_POST, VARIANT
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """An issue as recorded; hashes are empty until it is compiled, approved."""
+
+    id: int
+    name: str
+    list_id: str
+    state: IssueState
+    content_hash: str
+    approved_hash: str
+    created_at: datetime
+    compiled_at: datetime | None
+    approved_at: datetime | None
+    sent_at: datetime | None
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether what is compiled now is what was approved."""
+        return bool(self.approved_hash) and self.approved_hash == self.content_hash
+
+
+def find(tx: Tx, name: str) -> Issue | None:
+    row = tx.execute(select(ISSUE).where(ISSUE.c.name == name)).first()
+    return _issue(row) if row else None
+
+
+def get(tx: Tx, issue_id: int) -> Issue:
+    return _issue(tx.execute(select(ISSUE).where(ISSUE.c.id == issue_id)).one())
+
+
+def newest_first(tx: Tx, list_id: str = "") -> list[Issue]:
+    """All issues, or those of a list, the one made last first."""
+    query = select(ISSUE).order_by(ISSUE.c.id.desc())
+    if list_id:
+        query = query.where(ISSUE.c.list_id == list_id)
+    return [_issue(row) for row in tx.execute(query)]
+
+
+def save_compiled(
+    tx: Tx,
+    name: str,
+    list_id: str,
+    posts: Sequence[str],
+    variants: tuple[Variant, ...],
+    now: datetime,
+) -> Issue:
+    """The issue, recorded as compiled; compiled anew with the same result it keeps its approval.
+
+    The caller has made sure that no delivery is out (`has_deliveries`).
+    """
+    hash_ = content_hash(variants)
+    known = find(tx, name)
+    if known is None:
+        tx.execute(
+            insert(ISSUE).values(
+                name=name,
+                list_id=list_id,
+                state=IssueState.COMPILED,
+                content_hash=hash_,
+                approved_hash="",
+                created_at=now,
+                compiled_at=now,
+            )
+        )
+    elif known.content_hash != hash_ or known.list_id != list_id:
+        tx.execute(
+            update(ISSUE)
+            .where(ISSUE.c.id == known.id)
+            .values(
+                list_id=list_id,
+                state=IssueState.COMPILED,
+                content_hash=hash_,
+                approved_hash="",
+                approved_at=None,
+                compiled_at=now,
+            )
+        )
+    issue = find(tx, name)
+    assert issue is not None  # noqa: S101 - written above
+    tx.execute(delete(VARIANT).where(VARIANT.c.issue_id == issue.id))
+    tx.execute(delete(ISSUE_POST).where(ISSUE_POST.c.issue_id == issue.id))
+    tx.execute(
+        insert(VARIANT),
+        [
+            {
+                "issue_id": issue.id,
+                "language": variant.language,
+                "edition": variant.edition,
+                "subject": variant.subject,
+                "html": variant.html,
+                "text": variant.text,
+                "hash": variant.hash,
+            }
+            for variant in variants
+        ],
+    )
+    tx.execute(
+        insert(ISSUE_POST),
+        [
+            {"issue_id": issue.id, "post_key": key, "position": position}
+            for position, key in enumerate(posts)
+        ],
+    )
+    return issue
+
+
+def variants(tx: Tx, issue_id: int) -> tuple[Variant, ...]:
+    """The compiled variants, in the order of their languages."""
+    rows = tx.execute(
+        select(VARIANT).where(VARIANT.c.issue_id == issue_id).order_by(VARIANT.c.language)
+    )
+    return tuple(
+        Variant(row.language, row.subject, row.html, row.text, row.edition) for row in rows
+    )
+
+
+def approve(tx: Tx, issue: Issue, now: datetime) -> None:
+    """Nothing, once what is compiled now is approved."""
+    tx.execute(
+        update(ISSUE)
+        .where(ISSUE.c.id == issue.id)
+        .values(state=IssueState.APPROVED, approved_hash=issue.content_hash, approved_at=now)
+    )
+
+
+def mark_sent(tx: Tx, issue_id: int, now: datetime) -> None:
+    """Nothing, once the issue counts as sent; the first time stays."""
+    tx.execute(
+        update(ISSUE)
+        .where(ISSUE.c.id == issue_id, ISSUE.c.sent_at.is_(None))
+        .values(state=IssueState.SENT, sent_at=now)
+    )
+
+
+def has_deliveries(tx: Tx, issue_id: int) -> bool:
+    """Whether anybody was queued for the issue; from then on it stays as it is."""
+    return tx.execute(select(1).where(DELIVERY.c.issue_id == issue_id).limit(1)).first() is not None
+
+
+def posts_in_sent(tx: Tx, list_id: str) -> set[str]:
+    """The keys of the posts that the list's sent issues hold, and those being sent."""
+    return set(
+        tx.scalars(
+            select(ISSUE_POST.c.post_key)
+            .join(ISSUE, ISSUE.c.id == ISSUE_POST.c.issue_id)
+            .where(
+                ISSUE.c.list_id == list_id,
+                select(1).where(DELIVERY.c.issue_id == ISSUE.c.id).exists(),
+            )
+        )
+    )
+
+
+def posts_of(tx: Tx, issue_id: int) -> list[str]:
+    """The keys of an issue's posts, in their order."""
+    return list(
+        tx.scalars(
+            select(ISSUE_POST.c.post_key)
+            .where(ISSUE_POST.c.issue_id == issue_id)
+            .order_by(ISSUE_POST.c.position)
+        )
+    )
+
+
+def _issue(row: object) -> Issue:
+    return Issue(**{name: getattr(row, name) for name in Issue.__dataclass_fields__})

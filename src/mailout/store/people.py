@@ -1,0 +1,160 @@
+"""Subscribers, their tags and their subscriptions, one person or a page of them at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
+
+from mailout.core.subscriber import Membership, Subscriber
+from mailout.core.subscription import SubscriptionState
+from mailout.store.engine import Tx
+from mailout.store.tables import SUBSCRIBER, SUBSCRIBER_TAG, SUBSCRIPTION
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A subscription with its person's key, as a leave or an undo needs it."""
+
+    id: int
+    subscriber_id: int
+    list_id: str
+    state: SubscriptionState
+    language: str
+    address_key: str
+
+
+def find(tx: Tx, address_key: str) -> Subscriber | None:
+    """The person with this address key, with tags and memberships."""
+    row = tx.execute(select(SUBSCRIBER).where(SUBSCRIBER.c.address_key == address_key)).first()
+    return _complete(tx, [row])[0] if row else None
+
+
+def page(
+    tx: Tx,
+    where: ColumnElement[bool] | None = None,
+    *,
+    list_id: str = "",
+    after: int = 0,
+    limit: int = 100,
+) -> list[Subscriber]:
+    """Up to `limit` people with ids above `after`, in the order of their ids.
+
+    `where` may speak of the subscription only when `list_id` is given.
+    """
+    query = select(SUBSCRIBER).where(SUBSCRIBER.c.id > after)
+    if list_id:
+        query = query.join(SUBSCRIPTION, SUBSCRIPTION.c.subscriber_id == SUBSCRIBER.c.id)
+        query = query.where(SUBSCRIPTION.c.list_id == list_id)
+    if where is not None:
+        query = query.where(where)
+    rows = tx.execute(query.order_by(SUBSCRIBER.c.id).limit(limit)).all()
+    return _complete(tx, rows)
+
+
+def _complete(tx: Tx, rows: Sequence[Row[tuple[object, ...]]]) -> list[Subscriber]:
+    ids = [row.id for row in rows]
+    tags: dict[int, list[str]] = {}
+    for subscriber_id, tag in tx.execute(
+        select(SUBSCRIBER_TAG.c.subscriber_id, SUBSCRIBER_TAG.c.tag)
+        .where(SUBSCRIBER_TAG.c.subscriber_id.in_(ids))
+        .order_by(SUBSCRIBER_TAG.c.tag)
+    ):
+        tags.setdefault(subscriber_id, []).append(tag)
+    memberships: dict[int, list[Membership]] = {}
+    for row in tx.execute(
+        select(SUBSCRIPTION)
+        .where(SUBSCRIPTION.c.subscriber_id.in_(ids))
+        .order_by(SUBSCRIPTION.c.list_id)
+    ):
+        memberships.setdefault(row.subscriber_id, []).append(
+            Membership(row.list_id, row.state, row.joined_at, row.changed_at)
+        )
+    return [
+        Subscriber(
+            id=row.id,
+            address=row.address,
+            address_key=row.address_key,
+            name=row.name,
+            language=row.language,
+            country=row.country,
+            created_at=row.created_at,
+            bounce_paused_at=row.bounce_paused_at,
+            tags=tuple(tags.get(row.id, ())),
+            memberships=tuple(memberships.get(row.id, ())),
+            fields=row.fields,
+        )
+        for row in rows
+    ]
+
+
+def change_tags(
+    tx: Tx, subscriber_id: int, add: Iterable[str] = (), remove: Iterable[str] = ()
+) -> None:
+    """Nothing, once the person has every tag of `add` and none of `remove`."""
+    remove = list(remove)
+    if remove:
+        tx.execute(
+            delete(SUBSCRIBER_TAG).where(
+                SUBSCRIBER_TAG.c.subscriber_id == subscriber_id, SUBSCRIBER_TAG.c.tag.in_(remove)
+            )
+        )
+    present = set(
+        tx.scalars(
+            select(SUBSCRIBER_TAG.c.tag).where(SUBSCRIBER_TAG.c.subscriber_id == subscriber_id)
+        )
+    )
+    rows = [{"subscriber_id": subscriber_id, "tag": tag} for tag in sorted(set(add) - present)]
+    if rows:
+        tx.execute(insert(SUBSCRIBER_TAG), rows)
+
+
+def subscription_of_token(tx: Tx, token: str) -> Subscription | None:
+    """The subscription that a leave token belongs to."""
+    return _subscription(tx, SUBSCRIPTION.c.token == token)
+
+
+def subscription(tx: Tx, subscription_id: int) -> Subscription | None:
+    return _subscription(tx, SUBSCRIPTION.c.id == subscription_id)
+
+
+def _subscription(tx: Tx, where: ColumnElement[bool]) -> Subscription | None:
+    row = tx.execute(
+        select(
+            SUBSCRIPTION.c.id,
+            SUBSCRIPTION.c.subscriber_id,
+            SUBSCRIPTION.c.list_id,
+            SUBSCRIPTION.c.state,
+            SUBSCRIBER.c.language,
+            SUBSCRIBER.c.address_key,
+        )
+        .join(SUBSCRIBER, SUBSCRIBER.c.id == SUBSCRIPTION.c.subscriber_id)
+        .where(where)
+    ).first()
+    return Subscription(*row) if row else None
+
+
+def set_state(tx: Tx, subscription_id: int, state: SubscriptionState, now: datetime) -> None:
+    """Nothing, once the subscription is in `state` since `now`."""
+    tx.execute(
+        update(SUBSCRIPTION)
+        .where(SUBSCRIPTION.c.id == subscription_id)
+        .values(state=state, changed_at=now)
+    )
+
+
+def count(tx: Tx, list_id: str) -> dict[SubscriptionState, int]:
+    """How many people of a list are in each state."""
+    rows = tx.execute(
+        select(SUBSCRIPTION.c.state, func.count())
+        .where(SUBSCRIPTION.c.list_id == list_id)
+        .group_by(SUBSCRIPTION.c.state)
+    )
+    return {state: number for state, number in rows}
+
+
+def remove(tx: Tx, subscriber_id: int) -> None:
+    """Nothing, once the person's row, tags and subscriptions are gone; deliveries keep state."""
+    tx.execute(delete(SUBSCRIBER).where(SUBSCRIBER.c.id == subscriber_id))
