@@ -25,6 +25,7 @@ from mailout.core.address import Address, BadAddress
 from mailout.core.errors import MailoutError
 from mailout.core.issue import Variant
 from mailout.core.mime import Part, prepare
+from mailout.core.site import MailingList, Site
 from mailout.core.slot import Slot
 
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -67,6 +68,18 @@ class ListHeaders:
     list_id: str
     list_name: str
     leave_url: str
+
+
+def list_headers(site: Site, mailing_list: MailingList) -> ListHeaders:
+    """The headers that a list of the site gives to all its messages. Raises: BadHeader."""
+    settings = mailing_list.settings
+    return ListHeaders(
+        sender=Sender.parse(settings.sender),
+        reply_to=Address.parse(settings.reply_to) if settings.reply_to else None,
+        list_id=settings.list_id,
+        list_name=settings.name,
+        leave_url=f"{site.identity.url}/u/",
+    )
 
 
 @dataclass(frozen=True, slots=True)

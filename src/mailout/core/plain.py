@@ -14,6 +14,7 @@ from markdown_it.token import Token
 from mailout.core.markup import parser
 
 WIDTH = 72
+_ENDS = frozenset({"list_item_close", "blockquote_close"})
 
 
 def to_text(body: str) -> str:
@@ -53,7 +54,7 @@ def _blocks(tokens: Sequence[Token], at: int, indent: str) -> tuple[list[str], i
     blocks: list[str] = []
     while at < len(tokens):
         token = tokens[at]
-        if token.nesting == -1:
+        if token.type in _ENDS:
             return blocks, at
         if token.type in ("bullet_list_open", "ordered_list_open"):
             block, at = _list(tokens, at, indent)

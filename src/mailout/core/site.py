@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from mailout.core.errors import UsageError, nearest
 from mailout.core.keys import Keys
+from mailout.core.segment import Rule
+from mailout.core.segment import parse as parse_rule
 
 _STRICT: dict[str, object] = {"extra": "forbid"}
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -96,15 +98,15 @@ class Brand:
     """`[brand]`: colours (`#rrggbb`), logo and fonts of mails and pages."""
 
     __pydantic_config__: ClassVar = _STRICT
-    accent: str = "#b3261e"
+    accent: str = "#a8141f"
     accent_text: str = "#ffffff"
-    background: str = "#f3f1ec"
+    background: str = "#f3f0ea"
     surface: str = "#ffffff"
-    text: str = "#1f1f1f"
-    muted: str = "#5c5c5c"
-    link: str = "#8c1d18"
+    text: str = "#1f1b18"
+    muted: str = "#5a534c"
+    link: str = "#8f1019"
     logo_url: str = ""
-    font: str = "'Segoe UI', Roboto, 'Noto Sans', 'Helvetica Neue', Arial, sans-serif"
+    font: str = "Segoe UI, Roboto, Noto Sans, Helvetica Neue, Arial, sans-serif"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +148,15 @@ class MailingList:
     @property
     def default_language(self) -> str:
         return self.settings.languages[0]
+
+    def rule(self, segment: str) -> Rule:
+        """The rule of one of the list's segments. Raises: UsageError naming the nearest one."""
+        segments = self.settings.segments
+        if segment not in segments:
+            raise UsageError(
+                f"the list `{self.id}` has no segment `{segment}`", fix=nearest(segment, segments)
+            )
+        return parse_rule(segments[segment].rule, f"lists/{self.id}.toml [segments.{segment}]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,37 +17,27 @@ class SubscriptionState(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
 
 
-_IMPORT_WORDS = {
-    SubscriptionState.ACTIVE: (
-        "",
-        "active",
-        "subscribed",
-        "enabled",
-        "confirmed",
-        "yes",
-        "true",
-        "1",
+_IMPORT_WORDS: dict[SubscriptionState, frozenset[str]] = {
+    SubscriptionState.ACTIVE: frozenset(
+        ("", "active", "subscribed", "enabled", "confirmed", "yes", "true", "1")
     ),
-    SubscriptionState.PENDING: ("pending", "unconfirmed"),
-    SubscriptionState.PAUSED: ("paused",),
-    SubscriptionState.UNSUBSCRIBED: [
-        "unsubscribed",
-        "opted-out",
-        "opted_out",
-        "opt-out",
-        "disabled",
-        "blocklisted",
-        "cleaned",
-        "bounced",
-        "bouncing",
-        "complained",
-        "removed",
-        "no",
-        "false",
-        "0",
-    ],
-}
-_STRICTNESS = list(SubscriptionState)
+    SubscriptionState.PENDING: frozenset(("pending", "unconfirmed")),
+    SubscriptionState.PAUSED: frozenset(("paused",)),
+    SubscriptionState.UNSUBSCRIBED: frozenset(
+        (
+            "unsubscribed", "opted-out", "opted_out", "opted out", "opt-out", "disabled",
+            "blocklisted", "cleaned", "bounced", "bouncing", "previous bounce", "complained",
+            "spam complaint", "removed", "no", "false", "0",
+        )
+    ),
+}  # fmt: skip
+# A pending person is not mailed at all, so pending is stricter than active.
+_STRICTNESS = (
+    SubscriptionState.ACTIVE,
+    SubscriptionState.PENDING,
+    SubscriptionState.PAUSED,
+    SubscriptionState.UNSUBSCRIBED,
+)
 
 
 def imported_state(word: str) -> SubscriptionState | None:

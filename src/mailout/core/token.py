@@ -50,6 +50,14 @@ class Ring:
         return next((key for key in self.keys if key.number == number), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """What a valid undo token says: which subscription, and until when (whole seconds)."""
+
+    subscription_id: int
+    expires: datetime
+
+
 def leave_token(random: bytes) -> str:
     """The text of a leave token from 16 random bytes: 22 url-safe characters."""
     return base64.urlsafe_b64encode(random).rstrip(b"=").decode()
@@ -61,8 +69,8 @@ def undo_token(ring: Ring, subscription_id: int, expires: datetime) -> str:
     return _url64(body + _mac(ring.newest, b"undo", body, _UNDO_MAC))
 
 
-def read_undo(ring: Ring, token: str, now: datetime) -> int | None:
-    """The subscription that an undo token speaks for; None if forged, broken or expired."""
+def read_undo(ring: Ring, token: str, now: datetime) -> Undo | None:
+    """What an undo token speaks for; None if forged, broken or expired."""
     raw = _from_url64(token)
     if raw is None or len(raw) != 13 + _UNDO_MAC:
         return None
@@ -70,9 +78,10 @@ def read_undo(ring: Ring, token: str, now: datetime) -> int | None:
     key = ring.numbered(body[0])
     if key is None or not hmac.compare_digest(mac, _mac(key, b"undo", body, _UNDO_MAC)):
         return None
-    if int.from_bytes(body[9:13]) < int(now.timestamp()):
+    expires = int.from_bytes(body[9:13])
+    if expires < int(now.timestamp()):
         return None
-    return int.from_bytes(body[1:9])
+    return Undo(int.from_bytes(body[1:9]), datetime.fromtimestamp(expires, UTC))
 
 
 def return_path_token(ring: Ring, delivery_id: int, list_name: str) -> str:

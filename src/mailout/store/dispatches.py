@@ -23,9 +23,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from mailout.core.delivery import DeliveryState
 from mailout.core.dispatch import UNFINISHED, DispatchState, LeftOut
+from mailout.core.segment import Rule
 from mailout.core.subscription import SubscriptionState
-from mailout.store import suppressions
+from mailout.store import segments, suppressions
 from mailout.store.engine import Tx
+from mailout.store.segments import Find
 from mailout.store.tables import DELIVERY, DISPATCH, ISSUE, SUBSCRIBER, SUBSCRIPTION
 
 
@@ -60,18 +62,22 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What decides an audience: an issue (0: none yet) of a list, and conditions on its people."""
+    """What decides an audience: an issue (0: none yet) of a list, and rules over its people.
+
+    `find` resolves segments that a rule refers to.
+    """
 
     issue_id: int
     list_id: str
-    segment: ColumnElement[bool]
-    exclude: ColumnElement[bool] | None = None
+    segment: Rule
+    exclude: Rule | None
+    find: Find
 
 
 def audience(tx: Tx, choice: Choice) -> Audience:
     """The audience as it is at this moment."""
     people = select(SUBSCRIBER.c.language, _left_out(choice).label("why")).select_from(_people())
-    people = people.where(SUBSCRIPTION.c.list_id == choice.list_id, choice.segment)
+    people = people.where(*_members(choice))
     counted = people.subquery()
     rows = tx.execute(
         select(counted.c.language, counted.c.why, func.count()).group_by(
@@ -141,9 +147,7 @@ def make(
         "relay": literal(""),
     }
     chosen: Select[tuple[object, ...]] = select(*values.values()).select_from(_people())
-    chosen = chosen.where(
-        SUBSCRIPTION.c.list_id == choice.list_id, choice.segment, _left_out(choice) == ""
-    ).order_by(SUBSCRIBER.c.id)
+    chosen = chosen.where(*_members(choice), _left_out(choice) == "").order_by(SUBSCRIBER.c.id)
     dialect = postgresql if tx.get_bind().dialect.name == "postgresql" else sqlite
     statement = dialect.insert(DELIVERY).from_select(list(values), chosen)
     done = tx.execute(statement.on_conflict_do_nothing())
@@ -152,6 +156,13 @@ def make(
 
 def _people() -> Join:
     return SUBSCRIBER.join(SUBSCRIPTION, SUBSCRIPTION.c.subscriber_id == SUBSCRIBER.c.id)
+
+
+def _members(choice: Choice) -> tuple[ColumnElement[bool], ...]:
+    return (
+        SUBSCRIPTION.c.list_id == choice.list_id,
+        segments.condition(choice.segment, choice.find),
+    )
 
 
 def _left_out(choice: Choice) -> ColumnElement[str]:
@@ -172,7 +183,8 @@ def _left_out(choice: Choice) -> ColumnElement[str]:
         (has_it, LeftOut.HAS_IT),
     ]
     if choice.exclude is not None:
-        reasons.append((choice.exclude, LeftOut.EXCLUDED))
+        excluded = segments.condition(choice.exclude, choice.find)
+        reasons.append((excluded, LeftOut.EXCLUDED))
     return case(*((test, str(reason)) for test, reason in reasons), else_="")
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
 from mailout.core.errors import MailoutError, TryLater, UsageError
@@ -87,7 +88,7 @@ def open_store(url: str, root: Path) -> Store:
     if parsed.get_backend_name() == "sqlite":
         path = Path(parsed.database or "mailout.db")
         parsed = parsed.set(drivername="sqlite", database=str(root / path))
-        engine = create_engine(parsed)
+        engine = create_engine(parsed, hide_parameters=True)
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return Store(engine)
@@ -95,6 +96,7 @@ def open_store(url: str, root: Path) -> Store:
         engine = create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,
+            hide_parameters=True,  # the words of an error quote no address
             connect_args={"connect_timeout": 10},
         )
         return Store(engine)
@@ -109,6 +111,12 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # we begin transactions ourselves, below
     for pragma in _PRAGMAS:
         connection.execute(pragma).close()
+    # SQLite's own knows no letters but a-z: `name = эльвира` would find no Эльвира.
+    connection.create_function("lower", 1, _lower, deterministic=True)
+
+
+def _lower(value: object) -> str | None:
+    return None if value is None else str(value).lower()
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -121,6 +129,8 @@ def said_plainly() -> Iterator[None]:
     """Turns what a database says into something an organiser can act on."""
     try:
         yield
+    except PoolTimeout as error:
+        raise TryLater("the store is busy: too many ask at once", fix="Try again.") from error
     except OperationalError as error:
         words = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no reply"
         if "locked" in words or "busy" in words:

@@ -116,12 +116,15 @@ def subscription_of_token(tx: Tx, token: str) -> Subscription | None:
     return _subscription(tx, SUBSCRIPTION.c.token == token)
 
 
-def subscription(tx: Tx, subscription_id: int) -> Subscription | None:
-    return _subscription(tx, SUBSCRIPTION.c.id == subscription_id)
+def subscription(tx: Tx, subscription_id: int, *, hold: bool = False) -> Subscription | None:
+    """The subscription with that id; with `hold` nobody else changes it until the end of `tx`."""
+    return _subscription(tx, SUBSCRIPTION.c.id == subscription_id, hold=hold)
 
 
-def _subscription(tx: Tx, where: ColumnElement[bool]) -> Subscription | None:
-    row = tx.execute(
+def _subscription(
+    tx: Tx, where: ColumnElement[bool], *, hold: bool = False
+) -> Subscription | None:
+    query = (
         select(
             SUBSCRIPTION.c.id,
             SUBSCRIPTION.c.subscriber_id,
@@ -132,7 +135,10 @@ def _subscription(tx: Tx, where: ColumnElement[bool]) -> Subscription | None:
         )
         .join(SUBSCRIBER, SUBSCRIBER.c.id == SUBSCRIPTION.c.subscriber_id)
         .where(where)
-    ).first()
+    )
+    if hold:  # SQLite has one writer and ignores it
+        query = query.with_for_update(of=SUBSCRIPTION)
+    row = tx.execute(query).first()
     return Subscription(*row) if row else None
 
 

@@ -31,7 +31,13 @@ def current(store: Store) -> str:
 
 
 def upgrade(store: Store, to: str = "head") -> None:
-    """Nothing, once the store has the version `to`; what it holds is kept."""
+    """Nothing, once the store has the version `to`; what it holds is kept.
+
+    Raises: MailoutError for a store that a newer mailout wrote.
+    """
+    found = current(store)
+    if found and found not in _known():
+        raise _too_new(found)
     config = _config()
     with said_plainly(), store.engine.begin() as connection:
         config.attributes["connection"] = connection
@@ -50,7 +56,11 @@ def require_newest(store: Store) -> None:
             f"the store has version {found}, this mailout needs {wanted}",
             fix="Make a copy of it, then run `mailout db upgrade`.",
         )
-    raise MailoutError(
+    raise _too_new(found)
+
+
+def _too_new(found: str) -> MailoutError:
+    return MailoutError(
         f"the store has version {found}, which is newer than this mailout",
         fix="Install the mailout that wrote it.",
     )

@@ -12,11 +12,14 @@ from mailout.core.errors import MailoutError
 from mailout.core.segment import And, Comparison, Everyone, Not, Or, Other, Rule
 from mailout.store.tables import SUBSCRIBER, SUBSCRIBER_TAG, SUBSCRIPTION
 
+Condition = ColumnElement[bool]
+"""A condition on a joined subscriber and subscription row, for other functions of the store."""
+
 Find = Callable[[str], Rule]
 """From the name of a segment of the same list to its rule. Raises: MailoutError."""
 
 
-def condition(rule: Rule, find: Find, inside: tuple[str, ...] = ()) -> ColumnElement[bool]:
+def condition(rule: Rule, find: Find, inside: tuple[str, ...] = ()) -> Condition:
     """The condition on a joined subscriber and subscription row that says what `rule` says.
 
     `inside` names the segments being compiled. Raises: MailoutError if they go in a circle.

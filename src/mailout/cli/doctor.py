@@ -1,0 +1,116 @@
+"""`mailout doctor`: one line a check, with what to do about each that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+import click
+
+from mailout.cli.console import JSON, Options, as_json, opened, say
+from mailout.cli.publishing import default_language
+from mailout.config.site import find_root, read_site
+from mailout.config.templates import read_templates
+from mailout.core.errors import MailoutError
+from mailout.core.site import Site
+from mailout.publish import sources
+from mailout.smtp.session import Session
+from mailout.store import schema
+
+_PATIENCE = 5  # seconds for a relay or a page to answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """One thing looked at; `problem` is empty when it is in order."""
+
+    name: str
+    problem: str = ""
+    fatal: bool = True
+
+
+@click.command(name="doctor")
+@JSON
+@click.pass_context
+def doctor_command(context: click.Context, as_json_: bool) -> None:
+    """Check the site: its files, its store, its relay and its public pages. Changes nothing.
+
+    Exit code 1 if anything would keep a send from working.
+
+    Example: mailout doctor
+    """
+    options = context.find_object(Options) or Options()
+    site = read_site(find_root(options.site))
+    checks = list(_checks(site))
+    if as_json_:
+        as_json(
+            [{"check": c.name, "ok": not c.problem, "problem": c.problem or None} for c in checks]
+        )
+    else:
+        for check in checks:
+            mark = "ok  " if not check.problem else ("FAIL" if check.fatal else "note")
+            say(f"{mark}  {check.name}" + (f": {check.problem}" if check.problem else ""))
+    sys.exit(1 if any(check.problem and check.fatal for check in checks) else 0)
+
+
+def _checks(site: Site) -> Iterator[_Check]:
+    # Without config.toml, lists and keys in order there is no site to check: read before.
+    yield _Check(f"settings, {len(site.lists)} list(s) and keys in {site.root}")
+    yield _try("templates", lambda: read_templates(site.root))
+    language = default_language(site)
+    yield _try("posts", lambda: sources.read_posts(site.root, language))
+    yield _try("issues", lambda: sources.read_issues(site.root, language))
+    yield _try("store", lambda: _store(site))
+    if not site.relays:
+        yield _Check("relay", "config.toml has no [[relays]] table")
+    for relay in site.relays:
+        session = Session(relay, site.ehlo, _PATIENCE)
+        yield _try(f"relay {relay.label} (tls {relay.tls})", lambda s=session: _greet(s))  # type: ignore[misc]
+    yield _Check("public pages", _pages(site), fatal=False)
+    if site.is_loopback:
+        url = site.identity.url
+        yield _Check(
+            "address of the pages",
+            f"{url} works on this machine only: readers' links would not",
+            fatal=False,
+        )
+
+
+def _try(name: str, check: Callable[[], object]) -> _Check:
+    try:
+        check()
+    except MailoutError as error:
+        return _Check(name, str(error))
+    return _Check(name)
+
+
+def _store(site: Site) -> None:
+    with opened(site) as store:
+        schema.require_newest(store)
+
+
+def _greet(session: Session) -> None:
+    async def greet() -> None:
+        async with session:
+            pass
+
+    asyncio.run(greet())
+
+
+def _pages(site: Site) -> str:
+    """What is wrong with the pages; empty if they answer."""
+    url = f"{site.identity.url}/healthz"
+    with suppress(urllib.error.HTTPError):
+        try:
+            with urllib.request.urlopen(url, timeout=_PATIENCE) as answer:  # noqa: S310 - http(s), checked
+                return "" if answer.status == 200 else f"{url} answers {answer.status}"
+        except urllib.error.HTTPError as error:
+            return f"{url} answers {error.code}"
+        except (TimeoutError, OSError):
+            pass
+    return f"nothing answers at {url}; start `mailout serve` before you send"

@@ -1,0 +1,96 @@
+"""`mailout posts`: begin a new post, list the posts."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import click
+
+from mailout.cli.console import JSON, as_json, opened, read_site, say, table
+from mailout.cli.publishing import default_language
+from mailout.core import front_matter
+from mailout.core.errors import UsageError, nearest
+from mailout.core.post import KINDS
+from mailout.publish import sources
+from mailout.store import issues
+
+
+@click.group(name="posts")
+def posts_command() -> None:
+    """Begin a new post, list the posts.
+
+    A post is a Markdown file in posts/, one per language:
+    posts/2026-11-20-harbour-strike.en.md and posts/2026-11-20-harbour-strike.ru.md
+    """
+
+
+@posts_command.command("new")
+@click.argument("title")
+@click.option("--language", "-l", help="Its language; the first of your list's if left out.")
+@click.option("--kind", "-k", default="article", help=f"One of: {', '.join(KINDS)}.")
+@click.pass_context
+def new(context: click.Context, title: str, language: str | None, kind: str) -> None:
+    """Write a new post's file, marked as a draft, for you to fill.
+
+    Example: mailout posts new "Strike vote at the harbour" --kind report
+    """
+    site = read_site(context)
+    if kind not in KINDS:
+        raise UsageError(f"there is no kind `{kind}`", fix=nearest(kind, KINDS))
+    today = datetime.now(UTC).astimezone(ZoneInfo(site.identity.timezone)).date()
+    code = language or default_language(site)
+    name = f"{today.isoformat()}-{_slug(title)}.{code}.md"
+    head = {"title": title, "date": today, "kind": kind, "draft": True}
+    body = "\nThe opening: what happened, where, when.\n\n<!--more-->\n\nThe rest.\n"
+    sources.write_new(site.root, "posts", name, front_matter.join(head, body))
+    say(f"posts/{name}")
+    say("Write it, set `draft: false`, then `mailout issues new` or `mailout send`.")
+
+
+@posts_command.command("list")
+@JSON
+@click.pass_context
+def list_(context: click.Context, as_json_: bool) -> None:
+    """List the posts, the newest first: languages, and whether an issue was sent with it.
+
+    Example: mailout posts list --json
+    """
+    site = read_site(context)
+    posts = sources.read_posts(site.root, default_language(site))
+    with opened(site) as store, store.reading() as tx:
+        sent = {key for list_id in site.lists for key in issues.posts_in_sent(tx, list_id)}
+    rows = []
+    for key, texts in posts.items():
+        first = next(iter(texts.values()))
+        rows.append(
+            {
+                "key": key,
+                "date": first.date.isoformat() if first.date else None,
+                "kind": first.kind,
+                "languages": sorted(texts),
+                "title": first.title,
+                "state": "draft"
+                if any(post.draft for post in texts.values())
+                else ("sent" if key in sent else "ready"),
+            }
+        )
+    rows.sort(key=lambda row: (str(row["date"] or ""), str(row["key"])), reverse=True)
+    if as_json_:
+        as_json(rows)
+        return
+    table(
+        ["key", "date", "kind", "languages", "state", "title"],
+        [
+            (r["key"], r["date"] or "", r["kind"], " ".join(r["languages"]), r["state"], r["title"])  # type: ignore[arg-type]
+            for r in rows
+        ],
+    )
+
+
+def _slug(title: str) -> str:
+    """A file name's part from a title; letters of other scripts are kept."""
+    words = re.findall(r"\w+", unicodedata.normalize("NFC", title).lower())
+    return "-".join(words)[:60].strip("-") or "post"

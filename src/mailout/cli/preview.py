@@ -1,0 +1,96 @@
+"""`mailout preview` and `mailout test`: an issue seen by its makers before its readers."""
+
+from __future__ import annotations
+
+import asyncio
+import webbrowser
+from datetime import UTC, datetime
+
+import click
+
+from mailout.cli.console import opened, read_site, say
+from mailout.cli.issues import known_issue
+from mailout.cli.publishing import compile_and_save
+from mailout.core.address import Address, BadAddress
+from mailout.core.delivery import Verdict
+from mailout.core.errors import MailoutError, UsageError, nearest
+from mailout.publish import build
+from mailout.send.proof import send_proofs
+from mailout.store import issues
+
+
+@click.command(name="preview")
+@click.argument("issue")
+@click.option("--port", type=int, default=0, help="Where to serve; any free port if left out.")
+@click.option("--open/--no-open", "open_", default=True, help="Open the browser.")
+@click.pass_context
+def preview_command(context: click.Context, issue: str, port: int, open_: bool) -> None:
+    """Look at a compiled ISSUE in the browser: each language, wide and narrow, and its text.
+
+    An issue that was not sent is compiled anew first. Serves this machine only, until Ctrl-C.
+
+    Example: mailout preview 2026-11-20-bulletin
+    """
+    from mailout.web.preview import make_preview
+    from mailout.web.serving import listen, serve, url_of
+
+    site = read_site(context)
+    with opened(site) as store:
+        with store.reading() as tx:
+            found = issues.find(tx, issue)
+            frozen = found is not None and issues.has_deliveries(tx, found.id)
+        if found is None or not frozen:
+            found = compile_and_save(site, store, issue)
+        with store.reading() as tx:
+            variants = issues.variants(tx, found.id)
+    filled = {
+        variant.language: (
+            build.filled_for_sample(variant.html, variant.language),
+            build.filled_for_sample(variant.text, variant.language),
+        )
+        for variant in variants
+    }
+    with listen("127.0.0.1", port) as listening:
+        url = url_of(listening)
+        say(f"Preview of {issue}: {url} (Ctrl-C ends it)")
+        if open_:
+            webbrowser.open(url)
+        serve(make_preview(issue, variants, filled), listening)
+
+
+@click.command(name="test")
+@click.argument("issue")
+@click.option("--to", "to", required=True, metavar="ADDRESS", help="Who gets the proof.")
+@click.option("--language", "-l", multiple=True, help="Only this language; may stand repeatedly.")
+@click.pass_context
+def test_command(context: click.Context, issue: str, to: str, language: tuple[str, ...]) -> None:
+    """Mail a proof of a compiled ISSUE to one address: a mail for each language.
+
+    It is no delivery: nothing is recorded, and its links lead nowhere.
+
+    Example: mailout test 2026-11-20-bulletin --to me@example.org -l ru
+    """
+    site = read_site(context)
+    try:
+        address = Address.parse(to)
+    except BadAddress as error:
+        raise UsageError(f"`{to}`: {error}", where="--to") from None
+    with opened(site) as store:
+        found = known_issue(store, issue)
+        with store.reading() as tx:
+            variants = issues.variants(tx, found.id)
+    known = [variant.language for variant in variants]
+    for code in language:
+        if code not in known:
+            raise UsageError(f"the issue has no `{code}`", fix=nearest(code, known))
+    chosen = [variant for variant in variants if not language or variant.language in language]
+    readers = [build.sample_reader(variant.language, address) for variant in chosen]
+    outcomes = asyncio.run(
+        send_proofs(site, site.lists[found.list_id], chosen, readers, found.id, datetime.now(UTC))
+    )
+    refused = 0
+    for variant, outcome in zip(chosen, outcomes, strict=True):
+        say(f"{variant.language}: {outcome.verdict.value} ({outcome.reply})")
+        refused += outcome.verdict is not Verdict.ACCEPTED
+    if refused:
+        raise MailoutError(f"{refused} of {len(chosen)} proofs were not taken")

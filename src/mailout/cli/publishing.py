@@ -1,0 +1,96 @@
+"""What several commands do with an issue: read its files, compile it, record and build it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from mailout.cli.console import note
+from mailout.config.templates import read_templates
+from mailout.core.errors import UsageError
+from mailout.core.issue import IssuePlan
+from mailout.core.site import MailingList, Site
+from mailout.publish import build, compile, draft, sources
+from mailout.publish.compile import Compiled
+from mailout.store import issues
+from mailout.store.engine import Store
+from mailout.store.issues import Issue
+
+
+def default_language(site: Site) -> str:
+    """The language of a file that names none: the first of the site's first list."""
+    return next(iter(site.lists.values())).default_language
+
+
+def list_of(site: Site, plan: IssuePlan) -> MailingList:
+    """The list an issue is for; a site with one list need not name it."""
+    return only_list(site, plan.list_id, where=plan.file)
+
+
+def only_list(site: Site, list_id: str | None, where: str = "") -> MailingList:
+    """The list named, or the site's only one. Raises: UsageError if there are several."""
+    if list_id:
+        return site.list_named(list_id)
+    if len(site.lists) == 1:
+        return next(iter(site.lists.values()))
+    raise UsageError("which list?", where=where, fix=f"There are: {', '.join(site.lists)}.")
+
+
+def compile_plan(site: Site, mailing_list: MailingList, plan: IssuePlan) -> Compiled:
+    """The plan's issue compiled, nothing recorded. Warnings go to standard error."""
+    posts = sources.read_posts(site.root, mailing_list.default_language)
+    compiled = compile.compile_issue(
+        site, mailing_list, plan, posts, read_templates(site.root), datetime.now(UTC)
+    )
+    for warning in compiled.warnings:
+        note(f"{plan.name}: {warning}")
+    return compiled
+
+
+def compile_and_save(site: Site, store: Store, name: str) -> Issue:
+    """The issue of that name, compiled from its files, recorded, and built into build/.
+
+    Raises: MailoutError.
+    """
+    plan = sources.read_issue(site.root, name, default_language(site))
+    mailing_list = list_of(site, plan)
+    compiled = compile_plan(site, mailing_list, plan)
+    now = datetime.now(UTC)
+    issue = compile.save(store, mailing_list, plan, compiled, now)
+    build.write(site, mailing_list, name, compiled.variants, now)
+    return issue
+
+
+def plan_draft(
+    site: Site, store: Store, mailing_list: MailingList, keys: tuple[str, ...] = ()
+) -> IssuePlan | None:
+    """A new issue of the posts `keys`, or of all that no sent issue holds; not written yet.
+
+    None if there are no such posts.
+    """
+    posts = sources.read_posts(site.root, mailing_list.default_language)
+    with store.reading() as tx:
+        sent = issues.posts_in_sent(tx, mailing_list.id)
+        taken = {issue.name for issue in issues.newest_first(tx)}
+    taken |= set(sources.read_issues(site.root, mailing_list.default_language))
+    chosen = list(keys) if keys else draft.unsent(posts, sent)
+    if not chosen:
+        return None
+    return draft.plan_issue(mailing_list, chosen, posts, datetime.now(UTC).date(), taken)
+
+
+def write_draft(site: Site, mailing_list: MailingList, plan: IssuePlan) -> None:
+    """Nothing, once the plan's files are in issues/."""
+    for file, text in draft.written(plan, mailing_list.default_language).items():
+        sources.write_new(site.root, "issues", file, text)
+
+
+def uncompiled(site: Site, store: Store, mailing_list: MailingList) -> list[str]:
+    """Issues of the list whose files are there but were never compiled."""
+    plans = sources.read_issues(site.root, mailing_list.default_language)
+    with store.reading() as tx:
+        known = {issue.name for issue in issues.newest_first(tx)}
+    return [
+        name
+        for name, plan in plans.items()
+        if name not in known and list_of(site, plan).id == mailing_list.id
+    ]

@@ -1,0 +1,62 @@
+"""What `send`, `status` and the demo print of issues and dispatches, for people and scripts.
+
+The keys are a contract: scripts read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mailout.core.delivery import DeliveryState
+from mailout.store import deliveries, dispatches
+from mailout.store.dispatches import Dispatch
+from mailout.store.engine import Tx
+from mailout.store.issues import Issue
+
+
+def issue_report(tx: Tx, issue: Issue) -> dict[str, Any]:
+    """An issue with the count of its deliveries in every state, and its dispatches."""
+    return {
+        "issue": issue.name,
+        "list": issue.list_id,
+        "state": issue.state.value,
+        "deliveries": all_states(deliveries.count(tx, issue_id=issue.id)),
+        "dispatches": [_dispatch(tx, dispatch) for dispatch in dispatches.of_issue(tx, issue.id)],
+    }
+
+
+def dispatch_report(tx: Tx, issue: Issue, dispatch: Dispatch) -> dict[str, Any]:
+    """One dispatch with the count of its deliveries in every state."""
+    return {"issue": issue.name, "list": issue.list_id, **_dispatch(tx, dispatch)}
+
+
+def _dispatch(tx: Tx, dispatch: Dispatch) -> dict[str, Any]:
+    return {
+        "segment": f"{dispatch.list_id}/{dispatch.segment}",
+        "exclude": dispatch.exclude or None,
+        "state": dispatch.state.value,
+        "held_why": dispatch.held_why,
+        "left_out": dict(dispatch.left_out),
+        "created_at": dispatch.created_at,
+        "ended_at": dispatch.ended_at,
+        "next_due": deliveries.next_due(tx, dispatch.id),
+        "deliveries": all_states(deliveries.count(tx, dispatch_id=dispatch.id)),
+    }
+
+
+def all_states(counts: Mapping[DeliveryState, int]) -> dict[str, int]:
+    """Every state with its count, zeros too, in the order of the house's table."""
+    return {state.value: counts.get(state, 0) for state in DeliveryState}
+
+
+def state_counts(counts: Mapping[DeliveryState, int]) -> str:
+    """The counts that are not zero, as words: `120 accepted, 2 refused`."""
+    return ", ".join(
+        f"{counts[state]} {state.value}" for state in DeliveryState if counts.get(state)
+    )
+
+
+def leaving_out(reasons: Mapping[str, int]) -> str:
+    """Who is left out, as words: `3 unsubscribed, 1 suppressed`."""
+    return ", ".join(f"{number} {why}" for why, number in sorted(reasons.items()))

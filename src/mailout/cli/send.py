@@ -1,0 +1,318 @@
+"""`mailout send`: the command the whole program leads to. And `mailout status`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import click
+
+from mailout.cli import console, sending
+from mailout.cli.console import JSON, as_json, note, opened, read_site, say, table
+from mailout.cli.issues import known_issue
+from mailout.cli.publishing import (
+    compile_and_save,
+    compile_plan,
+    plan_draft,
+    uncompiled,
+    write_draft,
+)
+from mailout.cli.reports import dispatch_report, issue_report, leaving_out
+from mailout.core.delivery import DeliveryState
+from mailout.core.errors import MailoutError, TryLater, UsageError
+from mailout.core.issue import Variant
+from mailout.core.site import MailingList, SegmentName, Site
+from mailout.publish import sources
+from mailout.send import plan
+from mailout.send.plan import Target
+from mailout.send.run import Ending
+from mailout.store import dispatches, issues
+from mailout.store.dispatches import Audience, Choice, Dispatch
+from mailout.store.engine import Store
+from mailout.store.issues import Issue
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What the command line asked for."""
+
+    segment: SegmentName
+    mailing_list: MailingList
+    exclude: str
+    issue: str
+    dry_run: bool
+    yes: bool
+    wait: bool
+    json: bool
+
+
+@click.command(name="send")
+@click.argument("issue", required=False)
+@click.option("--segment", required=True, help="Whom to send to: `unions` or `bulletin/unions`.")
+@click.option("--exclude", default="", help="A segment of the same list to leave out.")
+@click.option("--dry-run", is_flag=True, help="Show what would be sent to whom; send nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask; approves what is compiled.")
+@click.option("--wait", is_flag=True, help="Stay until deferred deliveries have an end, too.")
+@click.option("--json", "json_", is_flag=True, help="Print one JSON document at the end.")
+@click.pass_context
+def send_command(
+    context: click.Context,
+    issue: str | None,
+    segment: str,
+    exclude: str,
+    dry_run: bool,
+    yes: bool,
+    wait: bool,
+    json_: bool,
+) -> None:
+    """Send ISSUE to a segment, each person once.
+
+    Without ISSUE it goes on with an unfinished send to that segment; else it takes the newest
+    issue not yet sent to it; else it composes one of the posts that no sent issue holds.
+    It shows subject, counts and who is left out, and asks for the count to be typed.
+
+    Exit codes: 0 every delivery has an end (refusals are in `mailout bounces list`), 75 some
+    are deferred or the relay does not take them: the same command goes on.
+
+    \b
+    Example: mailout send --segment unions
+             mailout send 2026-11-20-bulletin --segment unions --exclude journalists --yes
+    """
+    site = read_site(context)
+    name = site.segment_named(segment)
+    mailing_list = site.lists[name.list_id]
+    order = _Order(
+        segment=name,
+        mailing_list=mailing_list,
+        exclude=_excluded(site, exclude, name),
+        issue=issue or "",
+        dry_run=dry_run,
+        yes=yes,
+        wait=wait,
+        json=json_,
+    )
+    with opened(site) as store:
+        code = _send(site, store, order)
+    sys.exit(code)
+
+
+def _excluded(site: Site, text: str, segment: SegmentName) -> str:
+    if not text:
+        return ""
+    full = text if "/" in text else f"{segment.list_id}/{text}"
+    excluded = site.segment_named(full)
+    if excluded.list_id != segment.list_id:
+        raise UsageError(f"`{text}` is a segment of another list", fix="Name one of the same list.")
+    return excluded.name
+
+
+def _send(site: Site, store: Store, order: _Order) -> int:
+    target = plan.find_target(store, order.segment, order.issue)
+    if order.dry_run:
+        _show_dry(site, store, order, target)
+        return 0
+    if target is None:
+        issue = _make_issue(site, store, order)
+        if issue is None:
+            _nothing(order, "every post was sent already")
+            return 0
+        target = Target(issue)
+    if target.dispatch is not None:
+        note(f"Going on with {target.issue.name} to {order.segment}.")
+    dispatch = target.dispatch or _new_dispatch(store, order, target.issue)
+    if dispatch is None:
+        return 0
+    ending = sending.work(site, store, order.mailing_list, dispatch, wait=order.wait)
+    _show_report(store, target.issue, dispatch, order)
+    return _exit_code(ending)
+
+
+def _make_issue(site: Site, store: Store, order: _Order) -> Issue | None:
+    """The issue that was named, or one composed now, compiled; None if there are no posts."""
+    if order.issue:
+        return compile_and_save(site, store, order.issue)
+    _refuse_forgotten_draft(site, store, order)
+    drafted = plan_draft(site, store, order.mailing_list)
+    if drafted is None:
+        return None
+    write_draft(site, order.mailing_list, drafted)
+    note(f"Composed {drafted.file} of {len(drafted.posts)} posts: {', '.join(drafted.posts)}")
+    return compile_and_save(site, store, drafted.name)
+
+
+def _refuse_forgotten_draft(site: Site, store: Store, order: _Order) -> None:
+    """A draft with the same posts is probably what was meant: composing would double it."""
+    drafts = uncompiled(site, store, order.mailing_list)
+    if drafts:
+        raise MailoutError(
+            f"the issue `{drafts[-1]}` was drafted, but not compiled",
+            fix=f"`mailout compile {drafts[-1]}` makes it the next to be sent; or take it out of "
+            "issues/.",
+        )
+
+
+def _new_dispatch(store: Store, order: _Order, issue: Issue) -> Dispatch | None:
+    """The dispatch, its deliveries queued; None if nobody is to be mailed."""
+    chosen = _choice(order, issue.id)
+    audience = plan.preview(store, chosen)
+    with store.reading() as tx:
+        _show_audience(order, issue.name, issues.variants(tx, issue.id), audience)
+    if not audience.total:
+        _nothing(order, f"nobody in {order.segment} is to be mailed {issue.name}")
+        return None
+    if not order.yes:
+        _ask_for_count(audience.total)
+    now = datetime.now(UTC)
+    if not issue.is_approved:
+        with store.writing() as tx:
+            issues.approve(tx, issue, now)
+    names = order.segment.name, order.exclude
+    dispatch, _ = plan.enqueue(store, order.mailing_list, chosen, *names, now)
+    return dispatch
+
+
+def _choice(order: _Order, issue_id: int) -> Choice:
+    return plan.choice(order.mailing_list, issue_id, order.segment.name, order.exclude)
+
+
+def _show_dry(site: Site, store: Store, order: _Order, target: Target | None) -> None:
+    """What would be sent to whom; an issue that is not there yet is compiled for show only."""
+    if target is not None:
+        with store.reading() as tx:
+            variants = issues.variants(tx, target.issue.id)
+        name, issue_id = target.issue.name, target.issue.id
+    else:
+        if not order.issue:
+            _refuse_forgotten_draft(site, store, order)
+        drafted = (
+            sources.read_issue(site.root, order.issue, order.mailing_list.default_language)
+            if order.issue
+            else plan_draft(site, store, order.mailing_list)
+        )
+        if drafted is None:
+            _nothing(order, "every post was sent already")
+            return
+        variants = compile_plan(site, order.mailing_list, drafted).variants
+        name, issue_id = drafted.name, 0
+    audience = plan.preview(store, _choice(order, issue_id))
+    _show_audience(order, name, variants, audience)
+    if order.json:
+        as_json(_audience_report(order, name, audience))
+    else:
+        say("Nothing was sent: this was a dry run.")
+
+
+def _show_audience(
+    order: _Order, name: str, variants: Sequence[Variant], audience: Audience
+) -> None:
+    """What is about to happen, on standard error: standard output is for the result."""
+    note(f"\n{name} to {order.segment}" + (f" less {order.exclude}" if order.exclude else ""))
+    for variant in variants:
+        note(f"  {variant.language}: {variant.subject}")
+    readers = ", ".join(f"{n} {code or '?'}" for code, n in sorted(audience.by_language.items()))
+    note(f"To {audience.total} people ({readers or 'nobody'}).")
+    if audience.left_out:
+        note(f"Left out: {leaving_out(audience.left_out)}.")
+
+
+def _ask_for_count(total: int) -> None:
+    if not console.at_terminal():
+        raise UsageError("nobody is there to type the count", fix="Add --yes in scripts.")
+    typed = click.prompt(f"Type {total} to send", err=True, default="", show_default=False)
+    if typed.strip() != str(total):
+        raise MailoutError(f"`{typed}` is not {total}: nothing was sent")
+
+
+def _show_report(store: Store, issue: Issue, dispatch: Dispatch, order: _Order) -> None:
+    with store.reading() as tx:
+        report = dispatch_report(tx, issues.get(tx, issue.id), dispatches.get(tx, dispatch.id))
+    if order.json:
+        as_json(report)
+        return
+    counts = {state: n for state, n in report["deliveries"].items() if n}
+    table(
+        ["state", "#deliveries"],
+        counts.items(),
+        title=f"{issue.name} to {order.segment}",
+    )
+
+
+def _exit_code(ending: Ending) -> int:
+    if ending.held:
+        raise TryLater(f"held, nobody was skipped: {ending.held}", fix="The same command goes on.")
+    waiting = ending.counts.get(DeliveryState.QUEUED, 0)
+    if ending.stopped:
+        raise TryLater(f"stopped; {waiting} are queued", fix="The same command goes on.")
+    refused = ending.counts.get(DeliveryState.REFUSED, 0)
+    if refused:
+        note(f"{refused} were refused: `mailout bounces list`.")
+    if waiting:
+        due = ending.next_due
+        when = f"; the next is due at {due:%H:%M} UTC" if due else ""
+        raise TryLater(
+            f"{waiting} were deferred by their servers{when}",
+            fix="The same command goes on then; `--wait` would have stayed.",
+        )
+    return 0
+
+
+def _nothing(order: _Order, why: str) -> None:
+    if order.json:
+        as_json({"issue": None, "segment": str(order.segment), "why": why, "deliveries": {}})
+    else:
+        say(f"Nothing was sent: {why}.")
+
+
+def _audience_report(order: _Order, name: str, audience: Audience) -> dict[str, object]:
+    return {
+        "issue": name,
+        "segment": str(order.segment),
+        "dry_run": True,
+        "total": audience.total,
+        "by_language": dict(audience.by_language),
+        "left_out": dict(audience.left_out),
+        "deliveries": {},
+    }
+
+
+@click.command(name="status")
+@click.argument("issue", required=False)
+@JSON
+@click.pass_context
+def status_command(context: click.Context, issue: str | None, as_json_: bool) -> None:
+    """Show what became of ISSUE (or the newest), person by person counted, and its sends.
+
+    Example: mailout status 2026-11-20-bulletin --json
+    """
+    site = read_site(context)
+    with opened(site) as store:
+        if issue is None:
+            with store.reading() as tx:
+                known = issues.newest_first(tx)
+            if not known:
+                if as_json_:
+                    as_json({"issue": None, "deliveries": {}, "dispatches": []})
+                else:
+                    say("No issue has been compiled yet.")
+                return
+            found = known[0]
+        else:
+            found = known_issue(store, issue)
+        with store.reading() as tx:
+            report = issue_report(tx, found)
+    if as_json_:
+        as_json(report)
+        return
+    say(f"{found.name} of the list {found.list_id}: {found.state.value}")
+    counts = {state: n for state, n in report["deliveries"].items() if n}
+    if counts:
+        table(["state", "#deliveries"], counts.items())
+    for dispatch in report["dispatches"]:
+        line = f"  to {dispatch['segment']}: {dispatch['state']}"
+        if dispatch["held_why"]:
+            line += f" - {dispatch['held_why']}"
+        if dispatch["left_out"]:
+            line += f" (left out: {leaving_out(dispatch['left_out'])})"
+        say(line)

@@ -1,0 +1,1 @@
+"""What readers do for themselves: leaving a list, and taking that back."""

@@ -1,0 +1,1 @@
+"""The trip from posts to a compiled issue: read, draft, compile, approve."""

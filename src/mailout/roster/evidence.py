@@ -1,0 +1,71 @@
+"""Evidence: how people agreed, in the organiser's own words, as rows of the consent chain."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from mailout.core.address import Address, BadAddress
+from mailout.core.consent import Consent, ConsentAction
+from mailout.core.errors import UsageError
+from mailout.core.subscription import SubscriptionState
+from mailout.roster.entry import Entry
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+_FILE_ENDING = re.compile(r"\.(?:csv|tsv|txt)$", re.IGNORECASE)
+_WORD_WITH_AT = re.compile(r"[^\s<>()\[\],;:\"]+@[^\s<>()\[\],;:\"]*[^\s<>()\[\],;:.!?\"]")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How the people of one import or addition agreed, and where the words came from."""
+
+    list_id: str
+    action: ConsentAction
+    wording: str
+    source: str
+    at: datetime
+
+    def of(self, subscriber_id: int, person: Entry, state: SubscriptionState) -> Consent:
+        """The row for one person. Who is recorded as having left did not agree to anything."""
+        left = state is SubscriptionState.UNSUBSCRIBED
+        return Consent(
+            list_id=self.list_id,
+            subscriber_id=subscriber_id,
+            address_key=person.key,
+            action=ConsentAction.LEFT if left else self.action,
+            at=self.at,
+            wording="" if left else self.wording,
+            language=person.language,
+            source=self.source,
+        )
+
+
+def require_wording(consent: str) -> str:
+    """The words of consent, trimmed. Raises: UsageError if there are none."""
+    wording = consent.strip()
+    if not wording:
+        raise UsageError(
+            "it has to be said how these people agreed",
+            where="--consent",
+            fix='For example --consent "signed the list at the meeting of 3 May".',
+        )
+    if _CONTROL.search(wording):
+        raise UsageError("the words of consent hold a control character", where="--consent")
+    return wording
+
+
+def addresses_in(text: str, key: bytes) -> frozenset[str]:
+    """The keys of the addresses that a text holds.
+
+    Evidence outlives the people it is about, so it must not name one of them.
+    """
+    found: set[str] = set()
+    for word in _WORD_WITH_AT.findall(text):
+        for candidate in (word, _FILE_ENDING.sub("", word)):
+            try:
+                found.add(Address.parse(candidate).key(key))
+            except BadAddress:
+                continue
+    return frozenset(found)

@@ -1,0 +1,127 @@
+"""Which issue a send is for, and whom it will reach.
+
+The rule, in this order: a dispatch of that segment that is not finished is gone on with;
+else the newest issue of the list that is newer than the last one sent to the segment; else
+there is none, and the door has one composed of the posts that no sent issue holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from mailout.core.delivery import RetryPlan
+from mailout.core.errors import MailoutError
+from mailout.core.issue import IssueState
+from mailout.core.language import chain
+from mailout.core.site import MailingList, SegmentName, Sending
+from mailout.store import dispatches, issues
+from mailout.store.dispatches import Audience, Choice, Dispatch
+from mailout.store.engine import Store
+from mailout.store.issues import Issue
+
+_SENDABLE = frozenset({IssueState.COMPILED, IssueState.APPROVED, IssueState.SENT})
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What `mailout send` is about: an issue, and the dispatch of it to go on with, if any."""
+
+    issue: Issue
+    dispatch: Dispatch | None = None
+
+
+def find_target(store: Store, segment: SegmentName, issue_name: str = "") -> Target | None:
+    """What to send to the segment; None if an issue has to be composed first.
+
+    Raises: MailoutError for an issue that is not there, of another list, or cancelled.
+    """
+    with store.reading() as tx:
+        if issue_name:
+            issue = issues.find(tx, issue_name)
+            if issue is None:
+                return None
+            _check_sendable(issue, segment)
+            going = [d for d in dispatches.of_issue(tx, issue.id) if d.segment == segment.name]
+            return Target(issue, next((d for d in going if d.ended_at is None), None))
+        dispatch = dispatches.unfinished(tx, segment.list_id, segment.name)
+        if dispatch is not None:
+            return Target(issues.get(tx, dispatch.issue_id), dispatch)
+        last = dispatches.newest_sent_to(tx, segment.list_id, segment.name)
+        for issue in issues.newest_first(tx, segment.list_id):
+            if issue.id <= last:
+                break
+            if issue.state in _SENDABLE:
+                return Target(issue)
+    return None
+
+
+def _check_sendable(issue: Issue, segment: SegmentName) -> None:
+    if issue.list_id != segment.list_id:
+        raise MailoutError(
+            f"the issue `{issue.name}` is of the list `{issue.list_id}`, "
+            f"the segment of `{segment.list_id}`"
+        )
+    if issue.state is IssueState.CANCELLED:
+        raise MailoutError(f"the issue `{issue.name}` was cancelled")
+
+
+def choice(mailing_list: MailingList, issue_id: int, segment: str, exclude: str) -> Choice:
+    """The choice of people that the names of two segments of a list make."""
+    return Choice(
+        issue_id=issue_id,
+        list_id=mailing_list.id,
+        segment=mailing_list.rule(segment),
+        exclude=mailing_list.rule(exclude) if exclude else None,
+        find=mailing_list.rule,
+    )
+
+
+def preview(store: Store, chosen: Choice) -> Audience:
+    """Whom a dispatch would reach at this moment; writes nothing."""
+    with store.reading() as tx:
+        return dispatches.audience(tx, chosen)
+
+
+def enqueue(
+    store: Store,
+    mailing_list: MailingList,
+    chosen: Choice,
+    segment: str,
+    exclude: str,
+    now: datetime,
+) -> tuple[Dispatch, int]:
+    """The new dispatch and how many deliveries were queued: one a person, in one transaction."""
+    with store.writing() as tx:
+        audience = dispatches.audience(tx, chosen)
+        compiled = [variant.language for variant in issues.variants(tx, chosen.issue_id)]
+        return dispatches.make(
+            tx,
+            chosen,
+            segment=segment,
+            exclude=exclude,
+            left_out=audience.left_out,
+            language_of=variant_languages(mailing_list, audience.by_language, compiled),
+            default_language=_last_resort(mailing_list, compiled),
+            now=now,
+        )
+
+
+def variant_languages(
+    mailing_list: MailingList, readers: Iterable[str], compiled: list[str]
+) -> dict[str, str]:
+    """For each language of the readers the compiled one that they get, by the list's chain."""
+    offered = [code for code in mailing_list.settings.languages if code in compiled]
+    fallback = mailing_list.settings.fallback
+    return {code: chain(code, offered, fallback)[0] for code in readers}
+
+
+def _last_resort(mailing_list: MailingList, compiled: list[str]) -> str:
+    return next(code for code in mailing_list.settings.languages if code in compiled)
+
+
+def retry_plan(settings: Sending) -> RetryPlan:
+    """When deferred deliveries are tried again, as the site has it."""
+    waits = [timedelta(minutes=minutes) for minutes in settings.retry_minutes]
+    return RetryPlan(waits or [timedelta(minutes=5)], timedelta(hours=settings.max_age_hours))

@@ -1,0 +1,44 @@
+"""Proofs: a compiled issue mailed to one address, outside of any delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from mailout.core.address import Address
+from mailout.core.delivery import Outcome
+from mailout.core.issue import Variant
+from mailout.core.message import Reader, list_headers, prepare_message
+from mailout.core.site import MailingList, Site
+from mailout.core.token import message_id
+from mailout.send.run import relay_of
+from mailout.smtp.session import Envelope, Session
+
+
+async def send_proofs(
+    site: Site,
+    mailing_list: MailingList,
+    variants: Sequence[Variant],
+    readers: Sequence[Reader],
+    issue_id: int,
+    now: datetime,
+) -> list[Outcome]:
+    """What became of each variant, sent to the reader beside it. Raises: RelayProblem."""
+    headers = list_headers(site, mailing_list)
+    outcomes = []
+    async with Session(relay_of(site), site.ehlo, site.sending.timeout_seconds) as session:
+        for variant, reader in zip(variants, readers, strict=True):
+            # An id of its own at every try: a mail program hides a second mail with a known one.
+            identity = message_id(
+                site.keys.message_id,
+                issue_id,
+                f"proof {variant.language} {now.isoformat()}",
+                site.identity.message_id_domain,
+            )
+            message = prepare_message(variant, headers).compose(reader, identity, now)
+            outcomes.append(await session.submit(_envelope(site, reader.address, message)))
+    return outcomes
+
+
+def _envelope(site: Site, address: Address, message: bytes) -> Envelope:
+    return Envelope(site.return_path, address.wire, address.needs_smtputf8, message)

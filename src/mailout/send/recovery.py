@@ -1,0 +1,38 @@
+"""What a worker that died left behind: claimed deliveries go back, started ones are unknown.
+
+Nothing was on the wire for a claimed delivery. A started one may have gone out: its end is
+written down as unknown, and it is sent again with the same Message-ID, since a letter that
+comes twice can be told by that and one that never comes cannot.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from mailout.core.delivery import Outcome, RetryPlan, Verdict, after_attempt
+from mailout.core.site import Site
+from mailout.send import presence
+from mailout.send.plan import retry_plan
+from mailout.store import deliveries
+from mailout.store.deliveries import Recorded
+from mailout.store.engine import Store
+
+_LOST = Outcome(Verdict.UNKNOWN, text="the sender died with the message on the wire")
+
+
+def recover(store: Store, site: Site, now: datetime) -> int:
+    """How many deliveries of dead workers had an unknown end; all of theirs are free again."""
+    plan = retry_plan(site.sending)
+    with store.writing() as tx:
+        dead = presence.dead_among(site.root, deliveries.holders(tx))
+        lost = deliveries.lapsed(tx, now, dead)
+        deliveries.record_lapsed(tx, [_recorded(delivery, now, plan) for delivery in lost])
+    return len(lost)
+
+
+def _recorded(delivery: deliveries.Claimed, now: datetime, plan: RetryPlan) -> Recorded:
+    step = after_attempt(_LOST, delivery.attempts, delivery.queued_at, now, plan, jitter=0)
+    if step.next_at is not None:
+        # The wait is for servers that need time; our own death needs none.
+        step = type(step)(step.state, now)
+    return Recorded(delivery, _LOST, step, now)

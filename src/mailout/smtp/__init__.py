@@ -1,0 +1,1 @@
+"""The wire: sessions with a relay, and the catching server of demo and tests."""

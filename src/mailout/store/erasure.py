@@ -1,0 +1,87 @@
+"""Erasing a person: rows go, keyed hashes stay, and the file forgets the bytes.
+
+On SQLite `secure_delete` overwrites what a row held, but an older copy of the page may stay
+in the write-ahead log: only `VACUUM` and a truncating checkpoint leave nothing. On
+PostgreSQL a `VACUUM` of the tables takes the dead rows out.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+
+from sqlalchemy import or_, update
+
+from mailout.core.errors import MailoutError
+from mailout.core.suppression import SuppressionReason
+from mailout.store import events, people, suppressions
+from mailout.store.engine import Store, Tx, said_plainly
+from mailout.store.tables import DELIVERY, SUPPRESSION
+
+_TABLES = ("subscriber", "subscriber_tag", "subscription", "delivery", "event", "suppression")
+
+
+def forget(tx: Tx, subscriber_id: int, address_key: str, now: datetime) -> None:
+    """Nothing, once nothing names the person but the keyed hash of the address.
+
+    Deliveries keep issue and state; the hash is suppressed on all lists as erased.
+    """
+    suppressions.add(tx, address_key, SuppressionReason.ERASED, now)
+    # An older suppression may quote a server that named the address; and `erased` is
+    # the reason that counts from now on.
+    tx.execute(
+        update(SUPPRESSION).where(SUPPRESSION.c.address_key == address_key).values(evidence="")
+    )
+    tx.execute(
+        update(SUPPRESSION)
+        .where(SUPPRESSION.c.address_key == address_key, SUPPRESSION.c.list_id == "")
+        .values(reason=SuppressionReason.ERASED)
+    )
+    events.forget_words_about(tx, subscriber_id)
+    tx.execute(
+        update(DELIVERY)
+        .where(
+            or_(DELIVERY.c.subscriber_id == subscriber_id, DELIVERY.c.address_key == address_key)
+        )
+        .values(last_text="")
+    )
+    people.remove(tx, subscriber_id)
+
+
+def scrub(store: Store) -> bool:
+    """Whether the erased bytes are out of the store's files.
+
+    False when another process was reading or writing: then `scrub` again later.
+    """
+    return _scrub_sqlite(store) if store.is_sqlite else _scrub_postgresql(store)
+
+
+def _scrub_sqlite(store: Store) -> bool:
+    # Below SQLAlchemy, which would begin a transaction: VACUUM runs in none.
+    connection = store.engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA busy_timeout = 2000")
+        cursor.execute("VACUUM")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        busy = bool(next(iter(cursor.fetchall()))[0])
+        cursor.close()
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error) or "busy" in str(error):
+            return False
+        raise MailoutError(
+            f"the person is erased, but the store's file could not be rewritten: {error}",
+            fix="Make room on the disk, then erase the next person or run `erase --now`.",
+        ) from error
+    finally:
+        connection.invalidate()  # its busy_timeout is not the one that others expect
+        connection.close()
+    return not busy
+
+
+def _scrub_postgresql(store: Store) -> bool:
+    engine = store.engine.execution_options(isolation_level="AUTOCOMMIT")
+    with said_plainly(), engine.connect() as connection:
+        for table in _TABLES:
+            connection.exec_driver_sql(f"VACUUM {table}")
+    return True

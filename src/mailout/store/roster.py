@@ -1,0 +1,376 @@
+"""People in bulk: what an import looks up and writes, a chunk of rows at a time.
+
+A chunk is one transaction: `lock`, `known`, then the writes. Every statement is either one
+query over a bounded list of keys or one that takes many rows, the same on both databases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, and_, bindparam, func, insert, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mailout.core.delivery import DeliveryState, Outcome, Verdict
+from mailout.core.dispatch import DispatchState
+from mailout.core.subscriber import Subscriber
+from mailout.core.subscription import SubscriptionState
+from mailout.core.suppression import SuppressionReason
+from mailout.store import people, suppressions
+from mailout.store.engine import Tx
+from mailout.store.tables import (
+    DELIVERY,
+    DISPATCH,
+    ISSUE,
+    SUBSCRIBER,
+    SUBSCRIBER_TAG,
+    SUBSCRIPTION,
+    SUPPRESSION,
+)
+
+T = TypeVar("T")
+
+# Older SQLite libraries take 999 bound values in a statement.
+_KEYS_A_QUERY = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the store holds of a person; `state` and `subscription_id` are of the list asked for,
+    None and 0 if the person is not on it."""
+
+    id: int
+    name: str
+    language: str
+    country: str
+    tags: frozenset[str]
+    subscription_id: int
+    state: SubscriptionState | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewPerson:
+    """A person to insert; `domain` in A-label form."""
+
+    address: str
+    address_key: str
+    domain: str
+    name: str
+    language: str
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewSubscription:
+    """A person's place on the list; `token` is a fresh leave token."""
+
+    subscriber_id: int
+    state: SubscriptionState
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """The new name, language and country of a person; all three are written."""
+
+    subscriber_id: int
+    name: str
+    language: str
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One delivery to a person, with its issue: a line of their history."""
+
+    issue: str
+    list_id: str
+    state: DeliveryState
+    reason: str
+    attempts: int
+    queued_at: datetime
+    next_at: datetime
+    ended_at: datetime | None
+    last_code: int
+    last_enhanced: str
+    last_text: str
+
+    @property
+    def last_reply(self) -> str:
+        return Outcome(Verdict.DEFERRED, self.last_code, self.last_enhanced, self.last_text).reply
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """An order to send an issue of a person's list, of which they have no delivery."""
+
+    issue: str
+    list_id: str
+    segment: str
+    exclude: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """A suppression as shown; `list_id` is empty when it holds for all lists."""
+
+    list_id: str
+    reason: SuppressionReason
+    evidence: str
+    at: datetime
+
+
+def lock(tx: Tx) -> None:
+    """Nothing, once this transaction alone may add and change people until its end.
+
+    SQLite has one writer anyway; on PostgreSQL two imports of one address would collide.
+    """
+    if tx.get_bind().dialect.name == "postgresql":
+        tx.execute(text("LOCK TABLE subscriber IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def known(tx: Tx, address_keys: Sequence[str], list_id: str) -> dict[str, Known]:
+    """Those of the keys that belong to a person, with what is known of them."""
+    found: dict[str, Known] = {}
+    for keys in _chunks(address_keys, _KEYS_A_QUERY):
+        rows = tx.execute(
+            select(
+                SUBSCRIBER.c.address_key,
+                SUBSCRIBER.c.id,
+                SUBSCRIBER.c.name,
+                SUBSCRIBER.c.language,
+                SUBSCRIBER.c.country,
+                SUBSCRIPTION.c.id,
+                SUBSCRIPTION.c.state,
+            )
+            .outerjoin(
+                SUBSCRIPTION,
+                (SUBSCRIPTION.c.subscriber_id == SUBSCRIBER.c.id)
+                & (SUBSCRIPTION.c.list_id == list_id),
+            )
+            .where(SUBSCRIBER.c.address_key.in_(keys))
+        ).all()
+        tags: dict[int, set[str]] = {}
+        for subscriber_id, tag in tx.execute(
+            select(SUBSCRIBER_TAG.c.subscriber_id, SUBSCRIBER_TAG.c.tag).where(
+                SUBSCRIBER_TAG.c.subscriber_id.in_([row[1] for row in rows])
+            )
+        ):
+            tags.setdefault(subscriber_id, set()).add(tag)
+        for key, id_, name, language, country, subscription_id, state in rows:
+            found[key] = Known(
+                id=id_,
+                name=name,
+                language=language,
+                country=country,
+                tags=frozenset(tags.get(id_, ())),
+                subscription_id=subscription_id or 0,
+                state=state,
+            )
+    return found
+
+
+def suppressed(tx: Tx, address_keys: Sequence[str], list_id: str) -> dict[str, SuppressionReason]:
+    """Those of the keys that are suppressed on the list or on all, with the reason."""
+    found: dict[str, SuppressionReason] = {}
+    for keys in _chunks(address_keys, _KEYS_A_QUERY):
+        found.update(suppressions.among(tx, keys, list_id))
+    return found
+
+
+def add_people(tx: Tx, newcomers: Sequence[NewPerson], now: datetime) -> dict[str, int]:
+    """The ids of the people just added, by address key. None of them may be known already."""
+    if not newcomers:
+        return {}
+    tx.execute(
+        insert(SUBSCRIBER),
+        [
+            {
+                "address": person.address,
+                "address_key": person.address_key,
+                "domain": person.domain,
+                "name": person.name,
+                "language": person.language,
+                "country": person.country,
+                "fields": {},
+                "created_at": now,
+            }
+            for person in newcomers
+        ],
+    )
+    ids: dict[str, int] = {}
+    for keys in _chunks([person.address_key for person in newcomers], _KEYS_A_QUERY):
+        rows = tx.execute(
+            select(SUBSCRIBER.c.address_key, SUBSCRIBER.c.id).where(
+                SUBSCRIBER.c.address_key.in_(keys)
+            )
+        )
+        ids.update((key, id_) for key, id_ in rows)
+    return ids
+
+
+def add_tags(tx: Tx, tags: Mapping[int, Iterable[str]]) -> None:
+    """Nothing, once each person (by id) has these tags too."""
+    rows = [
+        {"subscriber_id": subscriber_id, "tag": tag}
+        for subscriber_id, names in tags.items()
+        for tag in sorted(names)
+    ]
+    if rows:
+        dialect = postgresql if tx.get_bind().dialect.name == "postgresql" else sqlite
+        # Somebody may give the same tag at this moment; that is no collision.
+        tx.execute(dialect.insert(SUBSCRIBER_TAG).on_conflict_do_nothing(), rows)
+
+
+def add_subscriptions(
+    tx: Tx, list_id: str, subscriptions: Sequence[NewSubscription], now: datetime
+) -> None:
+    """Nothing, once these people are on the list since `now`."""
+    if subscriptions:
+        tx.execute(
+            insert(SUBSCRIPTION),
+            [
+                {
+                    "subscriber_id": new.subscriber_id,
+                    "list_id": list_id,
+                    "state": new.state,
+                    "token": new.token,
+                    "joined_at": now,
+                    "changed_at": now,
+                }
+                for new in subscriptions
+            ],
+        )
+
+
+def change_details(tx: Tx, changed: Sequence[Details]) -> None:
+    """Nothing, once these people have the new name, language and country."""
+    if changed:
+        tx.connection().execute(
+            update(SUBSCRIBER)
+            .where(SUBSCRIBER.c.id == bindparam("of_id"))
+            .values(
+                name=bindparam("new_name"),
+                language=bindparam("new_language"),
+                country=bindparam("new_country"),
+            ),
+            [
+                {
+                    "of_id": details.subscriber_id,
+                    "new_name": details.name,
+                    "new_language": details.language,
+                    "new_country": details.country,
+                }
+                for details in changed
+            ],
+        )
+
+
+def change_states(tx: Tx, states: Mapping[int, SubscriptionState], now: datetime) -> None:
+    """Nothing, once each subscription (by id) is in its new state since `now`."""
+    if states:
+        tx.connection().execute(
+            update(SUBSCRIPTION)
+            .where(SUBSCRIPTION.c.id == bindparam("of_id"))
+            .values(state=bindparam("new_state"), changed_at=bindparam("moment")),
+            [{"of_id": id_, "new_state": state, "moment": now} for id_, state in states.items()],
+        )
+
+
+def all_of(conditions: Sequence[ColumnElement[bool]]) -> ColumnElement[bool] | None:
+    """The condition that all of them hold; None if there are none."""
+    return and_(*conditions) if conditions else None
+
+
+def in_state(state: SubscriptionState) -> ColumnElement[bool]:
+    """The condition that the joined subscription is in `state`."""
+    return SUBSCRIPTION.c.state == state
+
+
+def count(tx: Tx, where: ColumnElement[bool], list_id: str) -> int:
+    """How many people of the list, in whatever state, `where` is true of."""
+    number = tx.scalar(
+        select(func.count())
+        .select_from(SUBSCRIBER.join(SUBSCRIPTION, SUBSCRIPTION.c.subscriber_id == SUBSCRIBER.c.id))
+        .where(SUBSCRIPTION.c.list_id == list_id, where)
+    )
+    return int(number or 0)
+
+
+def sample(tx: Tx, where: ColumnElement[bool], list_id: str, size: int) -> list[Subscriber]:
+    """Up to `size` people of the list, picked by chance among those that `where` is true of."""
+    ids = tx.scalars(
+        select(SUBSCRIBER.c.id)
+        .join(SUBSCRIPTION, SUBSCRIPTION.c.subscriber_id == SUBSCRIBER.c.id)
+        .where(SUBSCRIPTION.c.list_id == list_id, where)
+        .order_by(func.random())
+        .limit(size)
+    ).all()
+    return people.page(tx, SUBSCRIBER.c.id.in_(ids), limit=size)
+
+
+def suppressions_of(tx: Tx, address_key: str) -> list[Suppression]:
+    """The suppressions of an address key, oldest first."""
+    rows = tx.execute(
+        select(
+            SUPPRESSION.c.list_id, SUPPRESSION.c.reason, SUPPRESSION.c.evidence, SUPPRESSION.c.at
+        )
+        .where(SUPPRESSION.c.address_key == address_key)
+        .order_by(SUPPRESSION.c.id)
+    )
+    return [Suppression(*row) for row in rows]
+
+
+def sent_to(tx: Tx, address_key: str, limit: int = 100) -> list[Sent]:
+    """Up to `limit` deliveries to an address key, newest first."""
+    rows = tx.execute(
+        select(DELIVERY, ISSUE.c.name.label("issue"), ISSUE.c.list_id)
+        .join(ISSUE, ISSUE.c.id == DELIVERY.c.issue_id)
+        .where(DELIVERY.c.address_key == address_key)
+        .order_by(DELIVERY.c.id.desc())
+        .limit(limit)
+    )
+    return [_from(Sent, row) for row in rows]
+
+
+def missed_by(tx: Tx, person: Subscriber, limit: int = 100) -> list[Missed]:
+    """Up to `limit` orders to send issues of the person's lists that made no delivery to them."""
+    rows = tx.execute(
+        select(
+            ISSUE.c.name,
+            DISPATCH.c.list_id,
+            DISPATCH.c.segment,
+            DISPATCH.c.exclude,
+            DISPATCH.c.created_at,
+        )
+        .join(ISSUE, ISSUE.c.id == DISPATCH.c.issue_id)
+        .where(
+            DISPATCH.c.list_id.in_([membership.list_id for membership in person.memberships]),
+            DISPATCH.c.state != DispatchState.CANCELLED,
+            ~select(1)
+            .where(
+                DELIVERY.c.issue_id == DISPATCH.c.issue_id,
+                DELIVERY.c.address_key == person.address_key,
+            )
+            .exists(),
+        )
+        .order_by(DISPATCH.c.id.desc())
+        .limit(limit)
+    )
+    return [Missed(*row) for row in rows]
+
+
+def _from(shape: type[T], row: object) -> T:
+    fields: dict[str, Any] = vars(shape)["__dataclass_fields__"]
+    return shape(**{name: getattr(row, name) for name in fields})
+
+
+def _chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk

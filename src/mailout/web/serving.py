@@ -1,0 +1,104 @@
+"""Serving an app by uvicorn: in the foreground until Ctrl-C, or in a thread for demo and tests.
+
+There is no access log, since the paths hold tokens, and no header that names the software.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from mailout.core.errors import MailoutError
+
+_BACKLOG = 2048
+_START_SECONDS = 10.0
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 takes a free one. Raises: MailoutError saying why not."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        where = f"{host}:{port}"
+        if error.errno == errno.EADDRINUSE:
+            raise MailoutError(
+                "another program uses this port already",
+                where=where,
+                fix="Stop it, or choose another with --port.",
+            ) from None
+        if error.errno == errno.EACCES:
+            raise MailoutError(
+                "this port is for the system's administrator",
+                where=where,
+                fix="Choose one above 1023, and let a web server forward to it.",
+            ) from None
+        raise MailoutError(
+            f"cannot listen there: {error.strerror or error}",
+            where=where,
+            fix="The host must be an address of this machine, such as 127.0.0.1.",
+        ) from None
+    except OverflowError:
+        raise MailoutError("a port is a number from 0 to 65535", where=str(port)) from None
+
+
+def url_of(listening: socket.socket) -> str:
+    """The address to type into a browser on this machine."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(app: ASGIApp, listening: socket.socket) -> None:
+    """Nothing, once Ctrl-C or SIGTERM has ended it; open requests are answered first."""
+    try:
+        _server(app).run(sockets=[listening])
+    except KeyboardInterrupt:
+        pass  # uvicorn has shut down already, and hands the signal on
+    finally:
+        listening.close()
+
+
+@contextmanager
+def serving(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """The address under which `app` is served by a thread, until the block's end.
+
+    Raises: MailoutError if it cannot listen or does not start.
+    """
+    with listen(host, port) as listening:
+        server = _server(app)
+        thread = threading.Thread(
+            target=server.run, kwargs={"sockets": [listening]}, name="pages", daemon=True
+        )
+        thread.start()
+        try:
+            deadline = time.monotonic() + _START_SECONDS
+            while not server.started:
+                if not thread.is_alive() or time.monotonic() > deadline:
+                    raise MailoutError("the pages do not start", where=url_of(listening))
+                time.sleep(0.005)
+            yield url_of(listening)
+        finally:
+            server.should_exit = True
+            thread.join(_START_SECONDS)
+
+
+def _server(app: ASGIApp) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            # A forwarded client address would be of no use: none is kept.
+            proxy_headers=False,
+            lifespan="off",
+            timeout_graceful_shutdown=10,
+        )
+    )
