@@ -1,12 +1,16 @@
-"""People for tests: put on a list as an import would, and the whole store as one value."""
+"""People for tests, put on a list as an import would; the store as one value; a browser."""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import httpx
 from sqlalchemy import select
+from starlette.types import ASGIApp
 
 from mailout.core.address import Address
 from mailout.core.consent import Consent, ConsentAction
@@ -15,6 +19,7 @@ from mailout.core.subscription import SubscriptionState
 from mailout.core.token import leave_token
 from mailout.store import consents, people, roster, tables
 from mailout.store.engine import Store
+from mailout.web.serving import serving
 
 LONG_AGO = datetime.now(UTC).replace(microsecond=0) - timedelta(days=90)
 
@@ -75,8 +80,14 @@ def dump(store: Store) -> dict[str, list[tuple[object, ...]]]:
     with store.reading() as tx:
         return {
             table.name: [
-                tuple(row)
-                for row in tx.execute(select(table).order_by(*table.primary_key.columns))
+                tuple(row) for row in tx.execute(select(table).order_by(*table.primary_key.columns))
             ]
             for table in tables.metadata.sorted_tables
         }
+
+
+@contextmanager
+def browsing(app: ASGIApp) -> Iterator[httpx.Client]:
+    """A client of the app, over a real socket; it follows no redirect and keeps no cookie."""
+    with serving(app) as url, httpx.Client(base_url=url, timeout=30) as client:
+        yield client

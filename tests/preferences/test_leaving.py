@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from newcomers import LONG_AGO, actions_of, dump, join, state_of
 
 from mailout.core.event import EventKind
 from mailout.core.keys import Keys
@@ -18,6 +17,7 @@ from mailout.core.token import Key, Ring, undo_token
 from mailout.preferences.leaving import Leaving, Left, leave, look, undo
 from mailout.store import consents, events, people, suppressions
 from mailout.store.engine import Store
+from newcomers import LONG_AGO, actions_of, dump, join, state_of
 
 NOW = LONG_AGO + timedelta(days=30)
 HOUR = timedelta(hours=1)
@@ -192,9 +192,7 @@ def test_purposes_are_not_confused(site: Site, store: Store) -> None:
 def test_old_keys_of_the_ring_still_undo(site: Site, store: Store) -> None:
     anna = join(store, site)
     left = leave_by_page(store, site, anna.token)
-    keys: Keys = replace(
-        site.keys, undo=Ring((Key(2, b"new" * 11), *site.keys.undo.keys))
-    )
+    keys: Keys = replace(site.keys, undo=Ring((Key(2, b"new" * 11), *site.keys.undo.keys)))
     assert undo(store, keys, left.undo, NOW + HOUR) is not None
     only_new = replace(site.keys, undo=Ring((Key(2, b"new" * 11),)))
     again = leave(store, only_new, anna.token, NOW + 2 * HOUR, source="page")

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 import urllib.request
 from contextlib import ExitStack
+from html import unescape
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -126,17 +127,17 @@ def _leave(catcher: Catcher) -> str:
     message = email.message_from_bytes(caught.content, policy=email.policy.default)
     link = str(message["List-Unsubscribe"]).strip("<>")
     say(f"{caught.recipients[0]} reads “{message['Subject']}”")
-    page = _request(link)
-    found = re.search(r"<h1[^>]*>(.*?)</h1>", page, re.S)
-    say(f"GET  {link}: a page, “{_words(found[1] if found else '')}”; nothing has changed.")
-    page = _request(link, b"List-Unsubscribe=One-Click")
-    found = re.search(r"<h1[^>]*>(.*?)</h1>", page, re.S)
-    say(f"POST {link}: “{_words(found[1] if found else '')}”")
+    say(
+        f"GET  {link}\n     {_heading(_request(link))} - a page with a button; nothing has changed."
+    )
+    say(f"POST {link}\n     {_heading(_request(link, b''))}")
     return caught.recipients[0]
 
 
-def _words(html: str) -> str:
-    return " ".join(re.sub(r"<[^>]*>", "", html).split())
+def _heading(page: str) -> str:
+    """The words of a page's heading."""
+    found = re.search(r"<h1[^>]*>(.*?)</h1>", page, re.S)
+    return " ".join(unescape(re.sub(r"<[^>]*>", "", found[1] if found else page)).split())
 
 
 def _request(url: str, body: bytes | None = None) -> str:

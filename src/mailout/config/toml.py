@@ -57,9 +57,7 @@ def check(
         raise _complaint(shape, first, source, shown) from None
 
 
-def _complaint(
-    shape: type[object], error: ErrorDetails, source: str, shown: str
-) -> BadFile:
+def _complaint(shape: type[object], error: ErrorDetails, source: str, shown: str) -> BadFile:
     keys = tuple(str(part) for part in error["loc"])
     name = keys[-1] if keys else ""
     where = place(shown, line_of(source, keys))

@@ -29,5 +29,5 @@ class LeftOut(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
     SUPPRESSED = "suppressed"
     BOUNCING = "paused for bounces"
-    HAS_IT = "has it already"
+    HAS_IT = "have it already"
     EXCLUDED = "excluded"

@@ -30,7 +30,8 @@ from mailout.core.slot import Slot
 
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _ENCODED_WORD = re.compile(r"=\?[^?]*\?[bqBQ]\?")
-_LINE = 998  # RFC 5322 2.1.1
+_LINE = 998  # RFC 5322 2.1.1: no line may be longer
+_FOLDED = 78  # RFC 5322 2.1.1: none should be
 
 
 class BadHeader(MailoutError):
@@ -56,7 +57,7 @@ class Sender:
 
     @property
     def header(self) -> str:
-        return f"{_phrase(self.name)} <{self.address.wire}>" if self.name else self.address.wire
+        return _named(self.name, self.address.wire) if self.name else self.address.wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,22 +144,23 @@ def prepare_message(variant: Variant, headers: ListHeaders) -> Prepared:
 
     Raises: BadHeader for a subject or list value that cannot stand in a header.
     """
+    subject = _unstructured(variant.subject, "the subject")
     boundary = f"=_{variant.hash[:32]}"  # `=_` occurs in neither encoding
     text, html = prepare(variant.text), prepare(variant.html)
     lines = [
         f"From: {headers.sender.header}",
-        f"Subject: {_unstructured(variant.subject, 'the subject')}",
+        f"Subject: {subject}",
     ]
     if headers.reply_to is not None:
         lines.append(f"Reply-To: {headers.reply_to.wire}")
     lines += [
-        f"List-Id: {_phrase(headers.list_name)} <{safe(headers.list_id, 'the List-Id')}>",
+        f"List-Id: {_named(headers.list_name, safe(headers.list_id, 'the List-Id'))}",
         "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
         "Precedence: bulk",
         "X-Auto-Response-Suppress: OOF, AutoReply",
         f"Content-Language: {variant.language}",
         "MIME-Version: 1.0",
-        f'Content-Type: multipart/alternative; boundary="{boundary}"',
+        f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"',
     ]
     return Prepared(
         headers="".join(f"{line}\r\n" for line in lines).encode("ascii"),
@@ -187,6 +189,15 @@ def _unstructured(value: str, what: str) -> str:
     safe(value, what)
     charset = "us-ascii" if value.isascii() else "utf-8"
     return Header(value, charset, maxlinelen=76, header_name="Subject").encode(linesep="\r\n")
+
+
+def _named(phrase: str, angle: str) -> str:
+    """`phrase <angle>`, folded before the angle when the line would grow too long."""
+    written = _phrase(phrase)
+    last = written.rpartition("\r\n")[2]
+    # Ten characters for the header's own name on the first line; further lines have none.
+    gap = " " if 10 + len(last) + len(angle) + 3 <= _FOLDED else "\r\n "
+    return f"{written}{gap}<{angle}>"
 
 
 def _phrase(value: str) -> str:

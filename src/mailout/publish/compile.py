@@ -20,6 +20,7 @@ from mailout.core import markup, plain
 from mailout.core.errors import BadFile, MailoutError, nearest, place
 from mailout.core.inline import inline
 from mailout.core.issue import IssuePlan, Variant, Wording
+from mailout.core.message import BadHeader, ListHeaders, list_headers, prepare_message
 from mailout.core.post import KINDS, Action, Post
 from mailout.core.render import Templates
 from mailout.core.site import MailingList, Site
@@ -55,6 +56,7 @@ def compile_issue(
     """
     chosen = _chosen_posts(plan, posts)
     variants, warnings = [], list(_picture_warnings(chosen))
+    headers = list_headers(site, mailing_list)
     for code in mailing_list.settings.languages:
         words = catalogue.words(code)
         sheet = _Sheet(site, mailing_list, plan, code, day)
@@ -74,7 +76,9 @@ def compile_issue(
                 f"the `{code}` HTML has {size // 1000} KB; Gmail shows only the first 102: "
                 "shorten posts, or give them a `canonical_url` and a <!--more--> mark"
             )
-        variants.append(Variant(code, sheet.subject(translated), html, text))
+        variant = Variant(code, sheet.subject(translated), html, text)
+        _check_headers(variant, headers, plan)
+        variants.append(variant)
     return Compiled(tuple(variants), tuple(warnings))
 
 
@@ -119,6 +123,15 @@ def _picture_warnings(chosen: Sequence[Mapping[str, Post]]) -> list[str]:
         for post in texts.values()
         for line, source in markup.pictures(post.body)
     ]
+
+
+def _check_headers(variant: Variant, headers: ListHeaders, plan: IssuePlan) -> None:
+    """A subject that cannot be a header is refused now, not when the first mail is due."""
+    try:
+        prepare_message(variant, headers)
+    except BadHeader as error:
+        what = f"{error.what} (in `{variant.language}`)"
+        raise BadFile(what, where=plan.file, fix=error.fix) from None
 
 
 def _check_slots(html: str, text: str, name: str) -> None:

@@ -86,12 +86,13 @@ def condition(site: Site, name: SegmentName) -> Condition:
 
 def count(site: Site, store: Store, name: SegmentName) -> Count:
     """How many people the segment means now. Raises: MailoutError."""
-    where = condition(site, name)
+    rule = rule_of(site, name)
+    choice = dispatches.Choice(0, name.list_id, rule, None, find(site, name.list_id))
     with store.reading() as tx:
-        audience = dispatches.audience(tx, dispatches.Choice(0, name.list_id, where))
+        audience = dispatches.audience(tx, choice)
     return Count(
         segment=name,
-        rule=rules.written(rule_of(site, name)),
+        rule=rules.written(rule),
         matching=audience.total + sum(audience.left_out.values()),
         mailed=audience.total,
         by_language=audience.by_language,

@@ -23,6 +23,7 @@ from aiosmtplib.errors import (
     SMTPAuthenticationError,
     SMTPConnectError,
     SMTPException,
+    SMTPHeloError,
     SMTPResponseException,
     SMTPServerDisconnected,
     SMTPTimeoutError,
@@ -70,6 +71,7 @@ class Session:
         """The open session. Raises: RelayProblem."""
         try:
             await self._client.connect()
+            await self._greet()
             if self.relay.username:
                 await self._client.login(self.relay.username, password_of(self.relay))
         except SMTPAuthenticationError as error:
@@ -102,6 +104,15 @@ class Session:
             await self._client.quit(timeout=5)
         except (SMTPException, OSError):
             self._client.close()
+
+    async def _greet(self) -> None:
+        """EHLO, or HELO for a server of the old kind; only then is known what it offers."""
+        if not self._client.is_ehlo_or_helo_needed:
+            return
+        try:
+            await self._client.ehlo()
+        except SMTPHeloError:
+            await self._client.helo()
 
     async def submit(self, envelope: Envelope) -> Outcome:
         """What became of the envelope.

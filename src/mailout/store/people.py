@@ -121,9 +121,7 @@ def subscription(tx: Tx, subscription_id: int, *, hold: bool = False) -> Subscri
     return _subscription(tx, SUBSCRIPTION.c.id == subscription_id, hold=hold)
 
 
-def _subscription(
-    tx: Tx, where: ColumnElement[bool], *, hold: bool = False
-) -> Subscription | None:
+def _subscription(tx: Tx, where: ColumnElement[bool], *, hold: bool = False) -> Subscription | None:
     query = (
         select(
             SUBSCRIPTION.c.id,

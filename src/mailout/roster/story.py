@@ -1,0 +1,84 @@
+"""The story of one person in words: it answers "why did Anna not get it?"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from mailout.core.consent import ConsentAction
+from mailout.core.delivery import DeliveryState
+from mailout.core.subscription import SubscriptionState
+from mailout.roster.people import Record
+from mailout.store.roster import Missed, Sent
+
+_STATES = {
+    SubscriptionState.PENDING: "has not confirmed yet and gets nothing",
+    SubscriptionState.ACTIVE: "gets its mail",
+    SubscriptionState.PAUSED: "paused it and gets nothing until they go on",
+    SubscriptionState.UNSUBSCRIBED: "left it and gets nothing",
+}
+_DELIVERIES = {
+    DeliveryState.QUEUED: "is queued, due {next_at}",
+    DeliveryState.CLAIMED: "is about to be sent",
+    DeliveryState.SENDING: "is being sent",
+    DeliveryState.ACCEPTED: "was accepted by the relay {ended_at}",
+    DeliveryState.REFUSED: "was refused {ended_at}",
+    DeliveryState.EXPIRED: "could not be delivered in time; given up {ended_at}",
+    DeliveryState.SKIPPED: "was left out ({reason})",
+    DeliveryState.UNKNOWN: "was cut off on the wire: nobody can know whether it arrived",
+    DeliveryState.CANCELLED: "was called off",
+}
+
+
+def told(record: Record, at: Callable[[datetime], str]) -> Iterator[str]:
+    """The lines of the story; `at` writes a moment for people."""
+    person = record.person
+    yield " ".join(filter(None, (person.address, person.name and f"({person.name})")))
+    yield (
+        f"  language {person.language or 'not known'}, country {person.country or 'not known'},"
+        f" tags: {' '.join(person.tags) or 'none'}"
+    )
+    for suppression in record.suppressions:
+        where = f"the list {suppression.list_id}" if suppression.list_id else "all lists"
+        yield f"  Suppressed on {where} since {at(suppression.at)}: {suppression.reason}."
+    if person.bounce_paused_at:
+        yield f"  Paused since {at(person.bounce_paused_at)}: mail to the address came back."
+    for member in person.memberships:
+        since = at(member.changed_at)
+        yield f"List {member.list_id}: {member.state}, {_STATES[member.state]} (since {since})"
+        for missed in record.missed:
+            if missed.list_id == member.list_id:
+                yield f"  {missed.issue}: {_why_missed(missed, member.joined_at)}"
+        for sent in record.deliveries:
+            if sent.list_id == member.list_id:
+                yield f"  {sent.issue}: {_what_came(sent, at)}"
+    if not person.memberships:
+        yield "On no list."
+    if record.consents:
+        yield "Consent:"
+    for consent in record.consents:
+        words = f": “{consent.wording}”" if consent.wording else ""
+        left = consent.action in (ConsentAction.LEFT, ConsentAction.ERASED)
+        how = "" if left else words
+        yield f"  {at(consent.at)} {consent.list_id} {consent.action}{how} [{consent.source}]"
+    if record.events:
+        yield "Events:"
+    for event in record.events:
+        said = " ".join(filter(None, (str(event.code or ""), event.enhanced, event.text)))
+        yield f"  {at(event.at)} {event.kind} {event.issue or ''} {said}".rstrip()
+
+
+def _what_came(sent: Sent, at: Callable[[datetime], str]) -> str:
+    ended_at = at(sent.ended_at) if sent.ended_at else ""
+    words = _DELIVERIES[sent.state].format(
+        next_at=at(sent.next_at), ended_at=ended_at, reason=sent.reason
+    )
+    reply = sent.last_reply if sent.state is not DeliveryState.ACCEPTED else ""
+    return words + (f"; the server said: {reply}" if reply else "")
+
+
+def _why_missed(missed: Missed, joined_at: datetime) -> str:
+    if joined_at > missed.at:
+        return "went out before they joined"
+    without = f" without {missed.exclude}" if missed.exclude else ""
+    return f"went to {missed.segment}{without}, where they were not or were left out then"

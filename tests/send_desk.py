@@ -1,0 +1,81 @@
+"""A compiled issue, a few people, and a catcher to send to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from mailout.core.issue import Variant
+from mailout.core.site import Relay, Sending, Site
+from mailout.core.slot import Slot
+from mailout.send import plan, presence, recovery, run
+from mailout.send.compose import composer
+from mailout.send.run import Ending
+from mailout.smtp.catcher import Catcher
+from mailout.store import issues
+from mailout.store.dispatches import Dispatch
+from mailout.store.engine import Store
+from mailout.store.issues import Issue
+from newcomers import join
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A site with its store, pointed at a catcher; sends what a test asks for."""
+
+    site: Site
+    store: Store
+
+    def toward(self, catcher: Catcher, connections: int = 2, **sending: object) -> Desk:
+        relay = Relay(host="127.0.0.1", port=catcher.port, tls="none", connections=connections)
+        settings = {"timeout_seconds": 5, **sending}
+        return Desk(
+            replace(self.site, relays=(relay,), sending=Sending(**settings)),  # type: ignore[arg-type]
+            self.store,
+        )
+
+    def issue(self, name: str = "w47", text: str = "") -> Issue:
+        body = f"{Slot.GREETING.mark} {text} /u/{Slot.TOKEN.mark}"
+        variants = tuple(
+            Variant(code, f"Subject {code}", f"<p>{body}</p>", body) for code in ("en", "ru")
+        )
+        with self.store.writing() as tx:
+            return issues.save_compiled(tx, name, "bulletin", ["p"], variants, datetime.now(UTC))
+
+    def people(self, count: int, domain: str = "example.org") -> list[str]:
+        return [
+            join(self.store, self.site, f"p{number:03}@{domain}").address for number in range(count)
+        ]
+
+    def enqueue(self, issue: Issue, segment: str = "everyone", exclude: str = "") -> Dispatch:
+        mailing_list = self.site.lists["bulletin"]
+        chosen = plan.choice(mailing_list, issue.id, segment, exclude)
+        dispatch, _ = plan.enqueue(
+            self.store, mailing_list, chosen, segment, exclude, datetime.now(UTC)
+        )
+        return dispatch
+
+    def send(
+        self,
+        dispatch: Dispatch,
+        report: Callable[[run.Progress], None] = lambda progress: None,
+        stop_after: int = 0,
+    ) -> Ending:
+        """Runs the dispatch as `mailout send` does; stops after so many outcomes if asked."""
+        composing = composer(self.store, self.site, self.site.lists["bulletin"], dispatch.issue_id)
+
+        async def go(worker: str) -> Ending:
+            stop = asyncio.Event()
+
+            def watched(progress: run.Progress) -> None:
+                report(progress)
+                if stop_after and sum(progress.done.values()) >= stop_after:
+                    stop.set()
+
+            return await run.run(self.store, self.site, dispatch, composing, worker, watched, stop)
+
+        with presence.present(self.site.root) as worker:
+            recovery.recover(self.store, self.site, datetime.now(UTC))
+            return asyncio.run(go(worker))

@@ -1,0 +1,57 @@
+"""Migrations: every one on both databases, ending in the tables that the code knows."""
+
+from __future__ import annotations
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from mailout.core.errors import MailoutError
+from mailout.store import schema
+from mailout.store.engine import Store
+from mailout.store.tables import metadata
+
+
+def _revisions() -> list[str]:
+    scripts = ScriptDirectory.from_config(schema._config())
+    return [script.revision for script in scripts.walk_revisions()][::-1]
+
+
+def test_every_migration_in_turn(bare_store: Store) -> None:
+    assert schema.current(bare_store) == ""
+    for revision in _revisions():
+        schema.upgrade(bare_store, revision)
+        assert schema.current(bare_store) == revision
+    assert schema.current(bare_store) == schema.newest()
+
+
+def test_migrations_end_in_the_tables_of_the_code(bare_store: Store) -> None:
+    schema.upgrade(bare_store)
+    with bare_store.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_upgrading_twice_changes_nothing(bare_store: Store) -> None:
+    schema.upgrade(bare_store)
+    schema.upgrade(bare_store)
+    schema.require_newest(bare_store)
+
+
+def test_a_store_without_tables_is_refused(bare_store: Store) -> None:
+    with pytest.raises(MailoutError, match="mailout db upgrade"):
+        schema.require_newest(bare_store)
+
+
+def test_a_newer_store_is_refused(store: Store) -> None:
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(MailoutError, match="9999, which is newer"):
+        schema.require_newest(store)
+
+
+def test_an_older_store_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "newest", lambda: "0002")
+    with pytest.raises(MailoutError, match=r"version 0001, this mailout needs 0002.*db upgrade"):
+        schema.require_newest(store)
