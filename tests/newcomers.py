@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,3 +93,21 @@ def browsing(app: ASGIApp) -> Iterator[httpx.Client]:
     """A client of the app, over a real socket; it follows no redirect and keeps no cookie."""
     with serving(app) as url, httpx.Client(base_url=url, timeout=30) as client:
         yield client
+
+
+def without_nonce(page: str) -> str:
+    """The page less the one thing in which two answers differ."""
+    return re.sub(r'nonce="[^"]+"', "", page)
+
+
+def undo_in(page: str) -> str:
+    """The undo token in the page's form; empty if there is none."""
+    found = re.search(r'name="undo" value="([^"]+)"', page)
+    return html.unescape(found[1]) if found else ""
+
+
+def action_of(page: str) -> str:
+    """Where the page's form leads to."""
+    found = re.search(r'action="([^"]+)"', page)
+    assert found is not None
+    return html.unescape(found[1])

@@ -17,7 +17,7 @@ from mailout.core.suppression import SuppressionReason
 from mailout.core.token import read_return_path
 from mailout.preferences.leaving import leave
 from mailout.smtp.catcher import Catcher, Faults
-from mailout.store import deliveries, dispatches, events, people, roster, suppressions
+from mailout.store import claims, deliveries, dispatches, events, people, roster, suppressions
 from newcomers import join
 from send_desk import Desk
 
@@ -275,8 +275,8 @@ def test_a_dead_workers_deliveries_go_on_at_once(desk: Desk, catcher: Catcher) -
     folder.mkdir(parents=True)
     (folder / "deadbeef.lock").touch()  # its lock fell with the process
     with desk.store.writing() as tx:
-        held, _ = deliveries.claim(tx, dispatch.id, "deadbeef", datetime.now(UTC), lease, 3, 0)
-        deliveries.start(tx, [held[0].id], "deadbeef", lease)
+        held, _ = claims.claim(tx, dispatch.id, "deadbeef", datetime.now(UTC), lease, 3, 0)
+        claims.start(tx, [held[0].id], "deadbeef", lease)
     assert states(desk, issue.id) == {
         DeliveryState.SENDING: 1, DeliveryState.CLAIMED: 2, DeliveryState.QUEUED: 1,
     }  # fmt: skip
@@ -295,7 +295,7 @@ def test_a_living_workers_deliveries_are_left_alone(desk: Desk, catcher: Catcher
     dispatch = desk.enqueue(issue)
     lease = datetime.now(UTC) + timedelta(hours=1)
     with desk.store.writing() as tx:
-        deliveries.claim(tx, dispatch.id, "elsewhere", datetime.now(UTC), lease, 3, 0)
+        claims.claim(tx, dispatch.id, "elsewhere", datetime.now(UTC), lease, 3, 0)
     ending = desk.send(dispatch)
     assert ending.counts == {DeliveryState.ACCEPTED: 1, DeliveryState.CLAIMED: 3}
     with desk.store.reading() as tx:

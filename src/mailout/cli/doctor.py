@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import click
 
@@ -17,9 +18,9 @@ from mailout.cli.publishing import default_language
 from mailout.config.site import find_root, read_site
 from mailout.config.templates import read_templates
 from mailout.core.errors import MailoutError
-from mailout.core.site import Site
+from mailout.core.site import Relay, Site
 from mailout.publish import sources
-from mailout.smtp.session import Session
+from mailout.smtp.session import submit_all
 from mailout.store import schema
 
 _PATIENCE = 5  # seconds for a relay or a page to answer
@@ -69,8 +70,7 @@ def _checks(site: Site) -> Iterator[_Check]:
     if not site.relays:
         yield _Check("relay", "config.toml has no [[relays]] table")
     for relay in site.relays:
-        session = Session(relay, site.ehlo, _PATIENCE)
-        yield _try(f"relay {relay.label} (tls {relay.tls})", lambda s=session: _greet(s))  # type: ignore[misc]
+        yield _try(f"relay {relay.label} (tls {relay.tls})", partial(_greet, site, relay))
     yield _Check("public pages", _pages(site), fatal=False)
     if site.is_loopback:
         url = site.identity.url
@@ -94,12 +94,9 @@ def _store(site: Site) -> None:
         schema.require_newest(store)
 
 
-def _greet(session: Session) -> None:
-    async def greet() -> None:
-        async with session:
-            pass
-
-    asyncio.run(greet())
+def _greet(site: Site, relay: Relay) -> None:
+    """Opens a session and ends it. Raises: RelayProblem."""
+    asyncio.run(submit_all(relay, site.ehlo, _PATIENCE, []))
 
 
 def _pages(site: Site) -> str:

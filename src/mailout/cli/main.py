@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -66,21 +66,28 @@ def mailout(context: click.Context, site: str | None) -> None:
     context.obj = Options(site)
 
 
-def run() -> None:
-    """The program's entry: runs the command and exits with its code."""
+def main(words: Sequence[str] | None = None) -> int:
+    """The exit code of a command line (the process's own if None), its errors printed."""
     try:
-        code = mailout.main(prog_name="mailout", standalone_mode=False)
+        code = mailout.main(words, "mailout", standalone_mode=False)
     except MailoutError as error:
         click.echo(f"mailout: {error}", err=True)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nmailout: stopped; nothing is lost, the same command goes on.", err=True)
-        sys.exit(130)
+        return 130
     except BrokenPipeError:
         # The reader of our output went away (`mailout ... | head`): that is no failure.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    sys.exit(code if isinstance(code, int) else 0)
+        return 0
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return code if isinstance(code, int) else 0
+
+
+def run() -> None:
+    """The program's entry."""
+    sys.exit(main())

@@ -354,7 +354,7 @@ def _print_report(report: ImportReport) -> None:
         table(["of those taken", "", "#count"], listed)
     for title, broken in (("refused", report.refused), ("taken, but", report.warnings)):
         if broken:
-            lines = [(one.number, one.value, one.why) for one in broken[:_SHOWN_REFUSED]]
+            lines = [(one.row, one.value, one.why) for one in broken[:_SHOWN_REFUSED]]
             table(["#row", title, "why"], lines)
             if len(broken) > _SHOWN_REFUSED:
                 note(f".. and {len(broken) - _SHOWN_REFUSED} more; --json lists all.")

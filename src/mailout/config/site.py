@@ -166,6 +166,8 @@ def _check_relay(relay: Relay, where: str) -> None:
         )
     if not 1 <= relay.connections <= 100:
         raise BadFile("`connections` must be from 1 to 100", where=where)
+    if not 1 <= relay.depth <= 20:
+        raise BadFile("`depth` must be from 1 to 20", where=where)
     if not 0 < relay.port < 65536:
         raise BadFile("`port` must be from 1 to 65535", where=where)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -17,6 +18,7 @@ T = TypeVar("T")
 _TABLE = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _PART = r"""(?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)"""
 _KEY = re.compile(rf"\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=")
+_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 _POSITION = re.compile(r" \(at line (\d+), column (\d+)\)$")
 
 
@@ -51,9 +53,12 @@ def check(
     Raises: BadFile naming the line and what may stand there.
     """
     try:
-        return TypeAdapter(shape).validate_python(values)
+        # As JSON, since then a list is a tuple, and yet `true` is no number.
+        return TypeAdapter(shape).validate_json(json.dumps(values, default=str), strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
+        # A key that is missing is often one that is there, misspelt: that is told first.
+        found = error.errors()
+        first = min(found, key=lambda one: one["type"] not in _UNKNOWN)
         raise _complaint(shape, first, source, shown) from None
 
 
@@ -61,7 +66,7 @@ def _complaint(shape: type[object], error: ErrorDetails, source: str, shown: str
     keys = tuple(str(part) for part in error["loc"])
     name = keys[-1] if keys else ""
     where = place(shown, line_of(source, keys))
-    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+    if error["type"] in _UNKNOWN:
         known = _fields(shape, keys[:-1])
         return BadFile(f"unknown key `{name}`", where=where, fix=nearest(name, known))
     if error["type"] in ("missing", "missing_argument"):

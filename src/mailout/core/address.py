@@ -10,7 +10,6 @@ Standards: RFC 5321 4.5.3.1 (lengths), RFC 5322 3.4.1, RFC 6531 (SMTPUTF8), RFC 
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import unicodedata
@@ -81,10 +80,20 @@ class Address:
 
     def key(self, secret: bytes) -> str:
         """The address key: 32 hex digits of HMAC-SHA256 over the canonical form."""
-        return hmac.new(secret, self.canonical.encode(), hashlib.sha256).hexdigest()[:32]
+        return hmac.digest(secret, self.canonical.encode(), "sha256").hex()[:32]
 
     def __str__(self) -> str:
         return self.text
+
+
+def stored_domain(typed: str) -> str:
+    """A domain as `Address.domain` has it: A-labels, lower case; only that if it is none."""
+    if typed.isascii():
+        return typed.lower()
+    try:
+        return Address.parse(f"a@{typed}").domain
+    except BadAddress:
+        return typed.lower()
 
 
 def masked(text: str) -> str:

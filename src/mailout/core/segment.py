@@ -20,6 +20,7 @@ from datetime import date
 from typing import NoReturn
 
 from mailout.core import language
+from mailout.core.address import stored_domain
 from mailout.core.errors import MailoutError, nearest
 
 
@@ -249,8 +250,10 @@ class _Parser:
             value = value.upper()
             if not re.fullmatch(r"[A-Z]{2}", value):
                 self._refuse(f"`{value}` is not a country code", "Write two letters such as DE.")
-        elif field in ("tag", "domain"):
+        elif field == "tag":
             value = value.lower()
+        elif field == "domain":
+            value = stored_domain(value)
         self.next = start + 1
         return value
 

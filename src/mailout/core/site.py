@@ -61,6 +61,7 @@ class Relay:
     password_env: str = ""
     password: str = field(default="", repr=False)
     connections: int = 4
+    depth: int = 8
 
     @property
     def label(self) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from mailout.core import language
 from mailout.core.address import Address, BadAddress
@@ -72,10 +73,14 @@ def read(
         warnings.append(Broken(row.number, shown(value), why))
 
     name = _name(columns, cells)
-    own_tags = split_tags(columns.every("tags", cells))
-    for value in (address.text, name, *own_tags):
-        if why := harm(value):
-            return Broken(row.number, shown(value), why), warnings
+    if why := harm(address.text) or harm(name):
+        return Broken(row.number, shown(typed), why), warnings
+    own_tags: frozenset[str] = frozenset()
+    for cell in columns.every("tags", cells):
+        split, why = _tags_of(cell)
+        if why:
+            return Broken(row.number, shown(cell), why), warnings
+        own_tags |= split
     entry = Entry(
         number=row.number,
         address=address,
@@ -83,7 +88,7 @@ def read(
         name=name,
         language=_language(columns.first("language", cells), warn),
         country=_country(columns.first("country", cells), warn),
-        tags=tags.union(own_tags) if own_tags else tags,
+        tags=tags | own_tags,
         state=_state(columns, cells, warn),
     )
     return entry, warnings
@@ -112,6 +117,13 @@ def given_tags(typed: Iterable[str]) -> frozenset[str]:
         if why := harm(tag):
             raise UsageError(why, where=f"the tag `{shown(tag)}`")
     return tags
+
+
+@lru_cache(maxsize=4096)  # the same few cells stand in thousands of rows
+def _tags_of(cell: str) -> tuple[frozenset[str], str]:
+    """The tags in a cell, and why it must not be taken (or empty)."""
+    tags = split_tags([cell])
+    return tags, next(filter(None, map(harm, tags)), "")
 
 
 def _name(columns: Columns, cells: Sequence[str]) -> str:

@@ -258,7 +258,7 @@ class _Import:
             updated=self.came[Came.UPDATED],
             unchanged=self.came[Came.UNCHANGED],
             duplicates=self.duplicates,
-            refused=tuple(sorted(self.refused, key=lambda broken: broken.number)),
+            refused=tuple(sorted(self.refused, key=lambda broken: broken.row)),
             warnings=tuple(self.warnings),
             by_status=_sorted(self.by_status),
             by_tag=_sorted(self.by_tag),

@@ -34,6 +34,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_OPEN = "a quotation mark is opened in this row and not closed"
 _SEPARATOR_LINE = re.compile(r"sep=([,;\t|])\s*", re.IGNORECASE)
 # Python knows these as encodings of text; no file is written in them.
 _NOT_FILES = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "utf-7"})
@@ -52,9 +53,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A row that cannot be taken, the offending value, and why."""
+    """A row (the line on which it begins) that cannot be taken, the offending value, and why."""
 
-    number: int
+    row: int
     value: str
     why: str
 
@@ -138,8 +139,8 @@ def read(source: Source, fits: Chooses) -> Table:
     if header is None:
         raise BadFile("the file is empty", where=source.shown)
     if isinstance(header, Broken):
-        raise BadFile(header.why, where=place(source.shown, header.number))
-    return Table(header, delimiter, _even(rows, lines, len(header.cells)))
+        raise BadFile(header.why, where=place(source.shown, header.row))
+    return Table(header, delimiter, _even(rows, lines, len(header.cells), delimiter))
 
 
 def shown(value: str, most: int = 80) -> str:
@@ -290,7 +291,7 @@ def _rows(lines: _Lines, delimiter: str) -> Iterator[Row | Broken]:
     while True:
         lines.begin()
         number = lines.number + 1
-        why = "a quotation mark is opened in this row and never closed"
+        why = _OPEN
         try:
             cells = next(reader)
         except StopIteration:
@@ -311,10 +312,26 @@ def _rows(lines: _Lines, delimiter: str) -> Iterator[Row | Broken]:
             yield Row(number, tuple(cells))
 
 
-def _even(rows: Iterator[Row | Broken], lines: _Lines, width: int) -> Iterator[Row | Broken]:
+def _even(
+    rows: Iterator[Row | Broken], lines: _Lines, width: int, delimiter: str
+) -> Iterator[Row | Broken]:
     """The rows, those refused that have not the header's number of cells or a monstrous one."""
     for row in rows:
-        yield row if isinstance(row, Broken) else _checked(row, lines, width)
+        if isinstance(row, Row) and _swallowed_one(lines.taken[1:], width, delimiter):
+            value = shown(lines.taken[0].strip())
+            lines.push_back(len(lines.taken) - 1)
+            yield Broken(row.number, value, _OPEN)
+        else:
+            yield row if isinstance(row, Broken) else _checked(row, lines, width)
+
+
+def _swallowed_one(lines: list[str], width: int, delimiter: str) -> bool:
+    """Whether one of a row's further lines is a row of its own: with an address and as wide."""
+    return any(
+        "@" in line and len(next(csv.reader([line], delimiter=delimiter), [])) == width
+        for line in lines
+        if len(line) < MAX_CELL
+    )
 
 
 def _checked(row: Row, lines: _Lines, width: int) -> Row | Broken:

@@ -11,9 +11,9 @@ from mailout.core.address import Address
 from mailout.core.message import Prepared, Reader, list_headers, prepare_message
 from mailout.core.site import MailingList, Site
 from mailout.core.token import message_id, return_path_token
-from mailout.smtp.session import Envelope
+from mailout.smtp.pipeline import Envelope
 from mailout.store import issues
-from mailout.store.deliveries import Claimed
+from mailout.store.claims import Claimed
 from mailout.store.engine import Store
 
 
@@ -41,6 +41,7 @@ class Composer:
             recipient=address.wire,
             needs_smtputf8=address.needs_smtputf8,
             message=self.prepared[delivery.language].compose(reader, identity, now),
+            ticket=delivery,
         )
 
     def message_id(self, issue_id: int, address_key: str) -> str:

@@ -12,7 +12,8 @@ from mailout.core.message import Reader, list_headers, prepare_message
 from mailout.core.site import MailingList, Site
 from mailout.core.token import message_id
 from mailout.send.run import relay_of
-from mailout.smtp.session import Envelope, Session
+from mailout.smtp.pipeline import Envelope
+from mailout.smtp.session import submit_all
 
 
 async def send_proofs(
@@ -25,19 +26,18 @@ async def send_proofs(
 ) -> list[Outcome]:
     """What became of each variant, sent to the reader beside it. Raises: RelayProblem."""
     headers = list_headers(site, mailing_list)
-    outcomes = []
-    async with Session(relay_of(site), site.ehlo, site.sending.timeout_seconds) as session:
-        for variant, reader in zip(variants, readers, strict=True):
-            # An id of its own at every try: a mail program hides a second mail with a known one.
-            identity = message_id(
-                site.keys.message_id,
-                issue_id,
-                f"proof {variant.language} {now.isoformat()}",
-                site.identity.message_id_domain,
-            )
-            message = prepare_message(variant, headers).compose(reader, identity, now)
-            outcomes.append(await session.submit(_envelope(site, reader.address, message)))
-    return outcomes
+    envelopes = []
+    for variant, reader in zip(variants, readers, strict=True):
+        # An id of its own at every try: a mail program hides a second mail with a known one.
+        identity = message_id(
+            site.keys.message_id,
+            issue_id,
+            f"proof {variant.language} {now.isoformat()}",
+            site.identity.message_id_domain,
+        )
+        message = prepare_message(variant, headers).compose(reader, identity, now)
+        envelopes.append(_envelope(site, reader.address, message))
+    return await submit_all(relay_of(site), site.ehlo, site.sending.timeout_seconds, envelopes)
 
 
 def _envelope(site: Site, address: Address, message: bytes) -> Envelope:

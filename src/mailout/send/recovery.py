@@ -13,8 +13,8 @@ from mailout.core.delivery import Outcome, RetryPlan, Verdict, after_attempt
 from mailout.core.site import Site
 from mailout.send import presence
 from mailout.send.plan import retry_plan
-from mailout.store import deliveries
-from mailout.store.deliveries import Recorded
+from mailout.store import claims
+from mailout.store.claims import Claimed, Recorded
 from mailout.store.engine import Store
 
 _LOST = Outcome(Verdict.UNKNOWN, text="the sender died with the message on the wire")
@@ -24,13 +24,14 @@ def recover(store: Store, site: Site, now: datetime) -> int:
     """How many deliveries of dead workers had an unknown end; all of theirs are free again."""
     plan = retry_plan(site.sending)
     with store.writing() as tx:
-        dead = presence.dead_among(site.root, deliveries.holders(tx))
-        lost = deliveries.lapsed(tx, now, dead)
-        deliveries.record_lapsed(tx, [_recorded(delivery, now, plan) for delivery in lost])
-    return len(lost)
+        dead = presence.dead_among(site.root, claims.holders(tx))
+        lost = claims.lapsed(tx, now, dead)
+        for worker, held in lost.items():
+            claims.record(tx, [_recorded(delivery, now, plan) for delivery in held], worker)
+    return sum(map(len, lost.values()))
 
 
-def _recorded(delivery: deliveries.Claimed, now: datetime, plan: RetryPlan) -> Recorded:
+def _recorded(delivery: Claimed, now: datetime, plan: RetryPlan) -> Recorded:
     step = after_attempt(_LOST, delivery.attempts, delivery.queued_at, now, plan, jitter=0)
     if step.next_at is not None:
         # The wait is for servers that need time; our own death needs none.

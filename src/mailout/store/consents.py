@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import select, text
 
 from mailout.core.consent import GENESIS, Consent, chained
+from mailout.store.batch import insert_batch
 from mailout.store.engine import Tx
 from mailout.store.tables import CONSENT
 
@@ -51,7 +52,7 @@ def _append_to(tx: Tx, list_id: str, items: list[Consent]) -> None:
             }
         )
         previous = hash_
-    tx.execute(insert(CONSENT), rows)
+    insert_batch(tx, CONSENT, rows)
 
 
 def of_subscriber(tx: Tx, subscriber_id: int) -> list[Consent]:

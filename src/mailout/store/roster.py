@@ -6,14 +6,12 @@ query over a bounded list of keys or one that takes many rows, the same on both 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, insert, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, and_, bindparam, func, select, text, update
 
 from mailout.core.delivery import DeliveryState, Outcome, Verdict
 from mailout.core.dispatch import DispatchState
@@ -21,6 +19,7 @@ from mailout.core.subscriber import Subscriber
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
 from mailout.store import people, suppressions
+from mailout.store.batch import KEYS, among, chunks, insert_batch
 from mailout.store.engine import Tx
 from mailout.store.tables import (
     DELIVERY,
@@ -33,9 +32,6 @@ from mailout.store.tables import (
 )
 
 T = TypeVar("T")
-
-# Older SQLite libraries take 999 bound values in a statement.
-_KEYS_A_QUERY = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +133,7 @@ def lock(tx: Tx) -> None:
 def known(tx: Tx, address_keys: Sequence[str], list_id: str) -> dict[str, Known]:
     """Those of the keys that belong to a person, with what is known of them."""
     found: dict[str, Known] = {}
-    for keys in _chunks(address_keys, _KEYS_A_QUERY):
+    for keys in chunks(address_keys, KEYS):
         rows = tx.execute(
             select(
                 SUBSCRIBER.c.address_key,
@@ -153,12 +149,12 @@ def known(tx: Tx, address_keys: Sequence[str], list_id: str) -> dict[str, Known]
                 (SUBSCRIPTION.c.subscriber_id == SUBSCRIBER.c.id)
                 & (SUBSCRIPTION.c.list_id == list_id),
             )
-            .where(SUBSCRIBER.c.address_key.in_(keys))
+            .where(among(tx, SUBSCRIBER.c.address_key, keys))
         ).all()
         tags: dict[int, set[str]] = {}
         for subscriber_id, tag in tx.execute(
             select(SUBSCRIBER_TAG.c.subscriber_id, SUBSCRIBER_TAG.c.tag).where(
-                SUBSCRIBER_TAG.c.subscriber_id.in_([row[1] for row in rows])
+                among(tx, SUBSCRIBER_TAG.c.subscriber_id, [row[1] for row in rows])
             )
         ):
             tags.setdefault(subscriber_id, set()).add(tag)
@@ -178,17 +174,16 @@ def known(tx: Tx, address_keys: Sequence[str], list_id: str) -> dict[str, Known]
 def suppressed(tx: Tx, address_keys: Sequence[str], list_id: str) -> dict[str, SuppressionReason]:
     """Those of the keys that are suppressed on the list or on all, with the reason."""
     found: dict[str, SuppressionReason] = {}
-    for keys in _chunks(address_keys, _KEYS_A_QUERY):
+    for keys in chunks(address_keys, KEYS):
         found.update(suppressions.among(tx, keys, list_id))
     return found
 
 
 def add_people(tx: Tx, newcomers: Sequence[NewPerson], now: datetime) -> dict[str, int]:
     """The ids of the people just added, by address key. None of them may be known already."""
-    if not newcomers:
-        return {}
-    tx.execute(
-        insert(SUBSCRIBER),
+    insert_batch(
+        tx,
+        SUBSCRIBER,
         [
             {
                 "address": person.address,
@@ -204,10 +199,10 @@ def add_people(tx: Tx, newcomers: Sequence[NewPerson], now: datetime) -> dict[st
         ],
     )
     ids: dict[str, int] = {}
-    for keys in _chunks([person.address_key for person in newcomers], _KEYS_A_QUERY):
+    for keys in chunks([person.address_key for person in newcomers], KEYS):
         rows = tx.execute(
             select(SUBSCRIBER.c.address_key, SUBSCRIBER.c.id).where(
-                SUBSCRIBER.c.address_key.in_(keys)
+                among(tx, SUBSCRIBER.c.address_key, keys)
             )
         )
         ids.update((key, id_) for key, id_ in rows)
@@ -221,31 +216,29 @@ def add_tags(tx: Tx, tags: Mapping[int, Iterable[str]]) -> None:
         for subscriber_id, names in tags.items()
         for tag in sorted(names)
     ]
-    if rows:
-        dialect = postgresql if tx.get_bind().dialect.name == "postgresql" else sqlite
-        # Somebody may give the same tag at this moment; that is no collision.
-        tx.execute(dialect.insert(SUBSCRIBER_TAG).on_conflict_do_nothing(), rows)
+    # Somebody may give the same tag at this moment; that is no collision.
+    insert_batch(tx, SUBSCRIBER_TAG, rows, skip_known=True)
 
 
 def add_subscriptions(
     tx: Tx, list_id: str, subscriptions: Sequence[NewSubscription], now: datetime
 ) -> None:
     """Nothing, once these people are on the list since `now`."""
-    if subscriptions:
-        tx.execute(
-            insert(SUBSCRIPTION),
-            [
-                {
-                    "subscriber_id": new.subscriber_id,
-                    "list_id": list_id,
-                    "state": new.state,
-                    "token": new.token,
-                    "joined_at": now,
-                    "changed_at": now,
-                }
-                for new in subscriptions
-            ],
-        )
+    insert_batch(
+        tx,
+        SUBSCRIPTION,
+        [
+            {
+                "subscriber_id": new.subscriber_id,
+                "list_id": list_id,
+                "state": new.state,
+                "token": new.token,
+                "joined_at": now,
+                "changed_at": now,
+            }
+            for new in subscriptions
+        ],
+    )
 
 
 def change_details(tx: Tx, changed: Sequence[Details]) -> None:
@@ -368,9 +361,3 @@ def missed_by(tx: Tx, person: Subscriber, limit: int = 100) -> list[Missed]:
 def _from(shape: type[T], row: object) -> T:
     fields: dict[str, Any] = vars(shape)["__dataclass_fields__"]
     return shape(**{name: getattr(row, name) for name in fields})
-
-
-def _chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:
-    rest = iter(items)
-    while chunk := list(islice(rest, size)):
-        yield chunk

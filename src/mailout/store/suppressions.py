@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, exists, insert, or_, select
 
 from mailout.core.suppression import SuppressionReason
+from mailout.store import batch
 from mailout.store.engine import Tx
 from mailout.store.tables import SUBSCRIBER, SUPPRESSION
 
@@ -39,7 +40,8 @@ def among(tx: Tx, address_keys: Sequence[str], list_id: str) -> dict[str, Suppre
     """Those of the keys that are suppressed on the list or on all, with the reason."""
     rows = tx.execute(
         select(SUPPRESSION.c.address_key, SUPPRESSION.c.reason).where(
-            SUPPRESSION.c.address_key.in_(address_keys), SUPPRESSION.c.list_id.in_(("", list_id))
+            batch.among(tx, SUPPRESSION.c.address_key, address_keys),
+            SUPPRESSION.c.list_id.in_(("", list_id)),
         )
     )
     return {key: reason for key, reason in rows}

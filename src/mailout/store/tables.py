@@ -19,6 +19,7 @@ from sqlalchemy import (
     Integer,
     Table,
     UniqueConstraint,
+    text,
 )
 from sqlmodel import Field, SQLModel
 
@@ -60,6 +61,11 @@ def _ref(target: str, *, nullable: bool = False, index: bool = False) -> Any:
             index=index,
         ),
     )
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """What makes an index partial, on either database."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 def _time(*, nullable: bool = False) -> Any:
@@ -211,9 +217,10 @@ class DeliveryRow(SQLModel, table=True):
     __tablename__ = "delivery"
     __table_args__ = (
         UniqueConstraint("issue_id", "address_key"),
-        Index("ix_delivery_dispatch_id_state_id", "dispatch_id", "state", "id"),
+        # Small, since partial: the claim walks the one, recovery and leases the other.
+        Index("ix_delivery_queued", "dispatch_id", "id", **_where("state = 'queued'")),
+        Index("ix_delivery_held", "worker", **_where("worker <> ''")),
         Index("ix_delivery_subscriber_id", "subscriber_id"),
-        Index("ix_delivery_worker_state", "worker", "state"),
         {"sqlite_autoincrement": True},  # return paths name deliveries by their number
     )
     id: int = _id()

@@ -304,9 +304,21 @@ def upgrade() -> None:
         ),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_delivery_dispatch_id_state_id", "delivery", ["dispatch_id", "state", "id"])
+    op.create_index(
+        "ix_delivery_queued",
+        "delivery",
+        ["dispatch_id", "id"],
+        sqlite_where=sa.text("state = 'queued'"),
+        postgresql_where=sa.text("state = 'queued'"),
+    )
+    op.create_index(
+        "ix_delivery_held",
+        "delivery",
+        ["worker"],
+        sqlite_where=sa.text("worker <> ''"),
+        postgresql_where=sa.text("worker <> ''"),
+    )
     op.create_index("ix_delivery_subscriber_id", "delivery", ["subscriber_id"])
-    op.create_index("ix_delivery_worker_state", "delivery", ["worker", "state"])
 
     op.create_table(
         "event",

@@ -1,0 +1,404 @@
+"""The wire of one connection: envelopes out, outcomes back, as few round trips as can be.
+
+| the server offers | how envelopes go | round trips |
+|---|---|---|
+| CHUNKING and PIPELINING | RSET MAIL RCPT BDAT, `depth` at a time | 1 for `depth` messages |
+| PIPELINING | end of a body and the next MAIL RCPT DATA in one write | 1 a message |
+| neither | step by step | 4 a message |
+
+The protocol pulls: it takes an envelope from its source whenever the wire has room, and
+gives each back with its outcome, or *returned* when it was never the server's turn to take
+it.
+An envelope whose whole message was written and whose last reply never came is UNKNOWN.
+
+Standards: RFC 5321 3.3 and 4.1.4 (order), RFC 2920 (PIPELINING: a message's content may
+stand first in a group), RFC 3030 (CHUNKING), RFC 1870 (SIZE), RFC 6152 (8BITMIME),
+RFC 6531 (SMTPUTF8).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from enum import Enum
+from time import monotonic
+from typing import Protocol
+
+from mailout.core.delivery import Outcome, Verdict
+from mailout.smtp.replies import Nonsense, Reply, ReplyReader
+
+_WATCH = 0.5  # seconds between looks at the clock
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What one transaction carries: return path, the one recipient, and the message's bytes.
+
+    `message` has lines ended by CRLF, is 7-bit but for addresses in other scripts, and begins
+    no line with a dot. `ticket` is the owner's: it comes back with the outcome.
+    """
+
+    sender: str
+    recipient: str
+    needs_smtputf8: bool
+    message: bytes
+    ticket: object = None
+
+
+class Source(Protocol):
+    """Where a pipeline takes envelopes from and brings outcomes to. None of these may block."""
+
+    def take(self) -> Envelope | None:
+        """The next envelope; None when there is none for now (`Pipeline.wake` asks again)."""
+
+    def finished(self, envelope: Envelope, outcome: Outcome) -> None:
+        """Takes the end of an attempt."""
+
+    def returned(self, envelope: Envelope) -> None:
+        """Takes back an envelope of which nothing was accepted: the connection failed before."""
+
+    def refused_us(self, reply: Reply) -> None:
+        """Takes the reply of a relay that refuses our sender or wants a password."""
+
+
+class _Step(Enum):
+    """What a reply is the answer to."""
+
+    RSET = "RSET"
+    MAIL = "MAIL"
+    RCPT = "RCPT"
+    DATA = "DATA"
+    END = "the message"
+    QUIT = "QUIT"
+
+
+@dataclass(slots=True, eq=False)
+class _Transfer:
+    """An envelope under way, and what the server has said of it."""
+
+    envelope: Envelope
+    started: float
+    written: bool = False
+    refusal: tuple[_Step, Reply] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the server offered in its answer to EHLO, and how much of it is used."""
+
+    pipelining: bool = False
+    chunking: bool = False
+    smtputf8: bool = False
+    size: int = 0
+
+    @classmethod
+    def of(cls, extensions: Collection[str], size: str | None) -> Offer:
+        """The offer that a set of EHLO keywords makes (any case)."""
+        known = {name.lower() for name in extensions}
+        return cls(
+            pipelining="pipelining" in known,
+            chunking="chunking" in known and "pipelining" in known,
+            smtputf8="smtputf8" in known,
+            size=int(size) if size and size.isdigit() else 0,
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Pipeline(asyncio.Protocol):
+    """Drives one connection from its opening to its end; `closed` is set then."""
+
+    source: Source
+    offer: Offer
+    relay: str
+    patience: float
+    depth: int = 8
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+    _transport: asyncio.Transport | None = None
+    _reader: ReplyReader = field(default_factory=ReplyReader)
+    _awaited: deque[tuple[_Step, _Transfer | None]] = field(default_factory=deque)
+    _under_way: deque[_Transfer] = field(default_factory=deque)
+    _needs_reset: bool = False
+    _quitting: bool = False
+    _ends_idle: bool = False
+    _heard: float = 0.0
+    _timer: asyncio.TimerHandle | None = None
+
+    # --- from the loop ------------------------------------------------------------------
+
+    def begin(self, transport: asyncio.Transport) -> None:
+        """Takes the connection over and sends what the source has."""
+        self._transport = transport
+        transport.set_protocol(self)
+        self._heard = monotonic()
+        self._timer = asyncio.get_running_loop().call_later(_WATCH, self._watch)
+        self.wake()
+
+    def wake(self) -> None:
+        """Looks at the source again, if the wire has room."""
+        if self._transport is None or self._quitting or self.closed.is_set():
+            return
+        written: list[bytes] = []
+        self._fill(written)
+        self._write(written)
+
+    def quit(self) -> None:
+        """Takes no more envelopes; ends the session when the last outcome is there."""
+        if self._quitting or self.closed.is_set():
+            return
+        self._quitting = True
+        if not self._under_way:
+            self._say_goodbye()
+
+    def quit_when_idle(self) -> None:
+        """Goes on as long as the source has envelopes, then ends the session."""
+        self._ends_idle = True
+        if not self._under_way and not self._awaited:
+            self.quit()
+
+    def abort(self, why: str) -> None:
+        """Ends the connection now; what is under way gets its outcome."""
+        self._end(why)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = monotonic()
+        written: list[bytes] = []
+        try:
+            for reply in self._reader.feed(data):
+                self._hear(reply, written)
+                if self.closed.is_set():
+                    return
+        except Nonsense as nonsense:
+            self._end(f"the server's reply is nonsense: {nonsense}")
+            return
+        if not self._quitting:
+            self._fill(written)
+        self._write(written)
+        if not self._under_way and not self._awaited:
+            if self._ends_idle:
+                self._quitting = True
+            if self._quitting:
+                self._say_goodbye()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end("the connection was lost")
+
+    # --- what goes out ------------------------------------------------------------------
+
+    def _fill(self, written: list[bytes]) -> None:
+        """Begins as many transfers as the wire has room for."""
+        room = self.depth if self.offer.chunking else 1
+        while len(self._under_way) < room and self._may_begin():
+            envelope = self.source.take()
+            if envelope is None:
+                return
+            refusal = self._cannot_take(envelope)
+            if refusal:
+                self.source.finished(envelope, refusal)
+                continue
+            self._begin(_Transfer(envelope, monotonic()), written)
+
+    def _may_begin(self) -> bool:
+        """Without PIPELINING nothing is sent before the last answer is there."""
+        return self.offer.pipelining or not self._awaited
+
+    def _cannot_take(self, envelope: Envelope) -> Outcome | None:
+        """Our own verdict on an envelope that this server's offer excludes."""
+        if envelope.needs_smtputf8 and not self.offer.smtputf8:
+            why = "the relay cannot take an address in this script"
+            return Outcome(Verdict.REFUSED, 0, "5.6.7", why, self.relay)
+        if self.offer.size and len(envelope.message) > self.offer.size:
+            why = f"the relay takes {self.offer.size} bytes, this has {len(envelope.message)}"
+            return Outcome(Verdict.REFUSED, 0, "5.3.4", why, self.relay)
+        return None
+
+    def _begin(self, transfer: _Transfer, written: list[bytes]) -> None:
+        envelope = transfer.envelope
+        self._under_way.append(transfer)
+        encoding = "utf-8" if envelope.needs_smtputf8 else "ascii"
+        options = f" SIZE={len(envelope.message)}" if self.offer.size else ""
+        if envelope.needs_smtputf8:
+            options += " SMTPUTF8"
+        mail = f"MAIL FROM:<{envelope.sender}>{options}\r\n".encode(encoding)
+        if self._needs_reset:
+            self._needs_reset = False
+            written.append(b"RSET\r\n")
+            self._awaited.append((_Step.RSET, None))
+        written.append(mail)
+        self._awaited.append((_Step.MAIL, transfer))
+        if not self.offer.pipelining:
+            return
+        self._send_recipient(transfer, written)
+        if self.offer.chunking:
+            written.append(b"BDAT %d LAST\r\n" % len(envelope.message))
+            written.append(envelope.message)
+            transfer.written = True
+            self._awaited.append((_Step.END, transfer))
+            # Whether this one fails is known only when the next is on the wire already.
+            self._needs_reset = True
+        else:
+            self._send_data(transfer, written)
+
+    def _send_recipient(self, transfer: _Transfer, written: list[bytes]) -> None:
+        envelope = transfer.envelope
+        encoding = "utf-8" if envelope.needs_smtputf8 else "ascii"
+        written.append(f"RCPT TO:<{envelope.recipient}>\r\n".encode(encoding))
+        self._awaited.append((_Step.RCPT, transfer))
+
+    def _send_data(self, transfer: _Transfer, written: list[bytes]) -> None:
+        written.append(b"DATA\r\n")
+        self._awaited.append((_Step.DATA, transfer))
+
+    def _write(self, written: list[bytes]) -> None:
+        if written and self._transport is not None:
+            self._transport.write(b"".join(written))
+
+    # --- what comes back ----------------------------------------------------------------
+
+    def _hear(self, reply: Reply, written: list[bytes]) -> None:
+        if not self._awaited:
+            if reply.code == 421:
+                self._end(f"the server closes: {reply.code} {reply.text}")
+                return
+            raise Nonsense(f"a reply to nothing: {reply.code}")
+        step, transfer = self._awaited.popleft()
+        if reply.code == 421 and step is not _Step.QUIT:
+            self._closing(step, transfer, reply)
+            return
+        if transfer is None:  # RSET or QUIT: what they answer changes nothing
+            if step is _Step.QUIT:
+                self._end("")
+            return
+        if step is _Step.END:
+            self._finish(transfer, reply)
+        elif step is _Step.DATA:
+            self._heard_data(transfer, reply, written)
+        else:
+            self._heard_envelope(step, transfer, reply, written)
+
+    def _heard_envelope(
+        self, step: _Step, transfer: _Transfer, reply: Reply, written: list[bytes]
+    ) -> None:
+        """The answer to MAIL or RCPT; later answers only follow from the first refusal."""
+        if not reply.is_positive and transfer.refusal is None:
+            transfer.refusal = (step, reply)
+        if self.offer.pipelining:
+            return
+        if transfer.refusal is not None:
+            self._finish(transfer, reply)
+        elif step is _Step.MAIL:
+            self._send_recipient(transfer, written)
+        else:
+            self._send_data(transfer, written)
+
+    def _heard_data(self, transfer: _Transfer, reply: Reply, written: list[bytes]) -> None:
+        if reply.code != 354:
+            self._finish(transfer, reply)
+            return
+        if transfer.refusal is not None:
+            # It wants a message although nobody is to have it: an empty one, then (RFC 2920 3.1).
+            written.append(b".\r\n")
+        else:
+            message = transfer.envelope.message
+            written.append(message if message.endswith(b"\r\n") else message + b"\r\n")
+            written.append(b".\r\n")
+            transfer.written = True
+        self._awaited.append((_Step.END, transfer))
+        # The next envelope follows the end of this message in the same write.
+        if self.offer.pipelining and not self._quitting:
+            self._begin_next(written)
+
+    def _begin_next(self, written: list[bytes]) -> None:
+        while (envelope := self.source.take()) is not None:
+            refusal = self._cannot_take(envelope)
+            if refusal is None:
+                self._begin(_Transfer(envelope, monotonic()), written)
+                return
+            self.source.finished(envelope, refusal)
+
+    def _finish(self, transfer: _Transfer, reply: Reply) -> None:
+        self._under_way.remove(transfer)
+        step, decisive = transfer.refusal or (_Step.END, reply)
+        if not decisive.is_positive:
+            # A transaction ends with its message, good or bad; one broken off before stays open.
+            self._needs_reset = self._needs_reset or step is not _Step.END or not transfer.written
+            if step is _Step.MAIL and decisive.code >= 500:
+                self.source.returned(transfer.envelope)
+                self.source.refused_us(decisive)
+                return
+        self.source.finished(transfer.envelope, self._outcome(transfer, decisive))
+
+    def _outcome(self, transfer: _Transfer, reply: Reply) -> Outcome:
+        enhanced, text = reply.split()
+        if reply.is_positive:
+            verdict = Verdict.ACCEPTED
+        elif 500 <= reply.code <= 599:
+            verdict = Verdict.REFUSED
+        elif 400 <= reply.code <= 499 or not transfer.written:
+            verdict = Verdict.DEFERRED
+        else:
+            verdict = Verdict.UNKNOWN
+        seconds = monotonic() - transfer.started
+        return Outcome(verdict, reply.code, enhanced, text, self.relay, seconds)
+
+    # --- ends ---------------------------------------------------------------------------
+
+    def _closing(self, step: _Step, transfer: _Transfer | None, reply: Reply) -> None:
+        """421: the server takes this envelope later, and ends the session (RFC 5321 3.8)."""
+        if transfer is not None:
+            self._under_way.remove(transfer)
+            enhanced, text = reply.split()
+            seconds = monotonic() - transfer.started
+            outcome = Outcome(Verdict.DEFERRED, 421, enhanced, text, self.relay, seconds)
+            self.source.finished(transfer.envelope, outcome)
+        # Replies come in order: nothing behind a 421 was taken.
+        for later in self._under_way:
+            self.source.returned(later.envelope)
+        self._under_way.clear()
+        self._end("")
+
+    def _say_goodbye(self) -> None:
+        if self._transport is None:
+            return
+        self._awaited.append((_Step.QUIT, None))
+        self._transport.write(b"QUIT\r\n")
+
+    def _watch(self) -> None:
+        """Ends a connection on which an answer is due for longer than `patience` seconds."""
+        if self.closed.is_set():
+            return
+        waiting = monotonic() - self._heard
+        if not self._awaited:
+            self._heard = monotonic()
+        elif waiting > (5 if self._awaited[0][0] is _Step.QUIT else self.patience):
+            self._end("the server did not answer in time")
+            return
+        self._timer = asyncio.get_running_loop().call_later(_WATCH, self._watch)
+
+    def _end(self, why: str) -> None:
+        """Closes, and gives every envelope under way its outcome."""
+        if self.closed.is_set():
+            return
+        self.closed.set()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+        for number, transfer in enumerate(self._under_way):
+            if transfer.written:
+                text = f"{why} with the message on the wire"
+                outcome = Outcome(Verdict.UNKNOWN, 0, "", text, self.relay)
+                self.source.finished(transfer.envelope, outcome)
+            elif number == 0:
+                # Whatever broke the connection, it was at this one: it counts as a try, so
+                # that a server which always hangs up here is not asked for ever.
+                outcome = Outcome(Verdict.DEFERRED, 0, "", why, self.relay)
+                self.source.finished(transfer.envelope, outcome)
+            else:
+                self.source.returned(transfer.envelope)
+        self._under_way.clear()
+        self._awaited.clear()

@@ -1,0 +1,77 @@
+"""Replies of an SMTP server: read from bytes as they come, bounded, never raising on nonsense.
+
+Standards: RFC 5321 4.2 (replies), RFC 2034 4 and RFC 3463 (enhanced codes).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_LINE = re.compile(rb"(\d{3})(?:([ -])(.*))?", re.S)
+_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
+_MOST_BYTES = 64 * 1024  # of one reply, all its lines together
+_MOST_TEXT = 500  # characters that are kept
+
+
+class Nonsense(Exception):
+    """What came is no SMTP reply, or one without end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply: `code`, and its lines' text joined by blanks."""
+
+    code: int
+    text: str
+
+    @property
+    def is_positive(self) -> bool:
+        return 200 <= self.code <= 299
+
+    def split(self) -> tuple[str, str]:
+        """The enhanced status code (or empty) and the rest of the text."""
+        match = _ENHANCED.match(self.text)
+        return (match[1], self.text[match.end() :]) if match else ("", self.text)
+
+
+class ReplyReader:
+    """Takes bytes, gives whole replies."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._lines: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> list[Reply]:
+        """The replies that are complete with `data`. Raises: Nonsense."""
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        if len(self._rest) > _MOST_BYTES:
+            raise Nonsense("a line without end")
+        return [reply for line in lines if (reply := self._line(line)) is not None]
+
+    def _line(self, line: bytes) -> Reply | None:
+        match = _LINE.fullmatch(line.rstrip(b"\r"))
+        if match is None:
+            raise Nonsense(f"`{line[:60].decode('ascii', 'backslashreplace').strip()}`")
+        code, dash, text = match.groups()
+        self._size += len(line)
+        if self._size > _MOST_BYTES:
+            raise Nonsense("a reply without end")
+        if dash == b"-":
+            self._lines.append(text)
+            return None
+        if self._lines:
+            text = b" ".join((*self._lines, text or b""))
+            self._lines = []
+        self._size = 0
+        return Reply(int(code), _readable(text or b""))
+
+
+def _readable(raw: bytes) -> str:
+    text = raw[: 4 * _MOST_TEXT].decode("utf-8", "replace")
+    # Servers' words go into logs and terminals: no control characters among them.
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    return text[:_MOST_TEXT].strip()

@@ -1,0 +1,38 @@
+"""A new site as `mailout init` makes it, on either database, with a shell in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from command_line import CommandLine
+from mailout.cli.main import main
+from mailout.smtp.catcher import Catcher
+
+
+@pytest.fixture
+def catcher() -> Iterator[Catcher]:
+    with Catcher() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def shell(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[CommandLine]:
+    """In a site of its own; `MAILOUT_STORE_URL` points to PostgreSQL for the second run."""
+    root = tmp_path / "site"
+    assert main(["init", str(root)]) == 0
+    if request.param == "sqlite":
+        yield CommandLine(root, capsys)
+        return
+    server = request.getfixturevalue("postgresql")
+    name = server.create(template="mailout_template")
+    monkeypatch.setenv("MAILOUT_STORE_URL", server.url(name))
+    yield CommandLine(root, capsys)
+    server.drop(name)

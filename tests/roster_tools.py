@@ -1,0 +1,26 @@
+"""An import in one line, for the tests of the roster."""
+
+from __future__ import annotations
+
+import io
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from mailout.core.site import Site
+from mailout.roster import importing
+from mailout.roster.importing import ImportReport, Order
+from mailout.store.engine import Store
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+Import = Callable[..., ImportReport]
+
+
+def import_into(site: Site, store: Store, file: str | bytes, **options: object) -> ImportReport:
+    """The report of importing a text or bytes; `options` are those of `importing.Order`."""
+    raw = file.encode() if isinstance(file, str) else file
+    order = Order(**{"list_id": "bulletin", "consent": "signed at the gate", **options})  # type: ignore[arg-type]
+    return importing.import_people(
+        site, store, io.BytesIO(raw), "people.csv", order, NOW, secrets.token_bytes
+    )

@@ -1,0 +1,38 @@
+"""Serving: where it listens, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from starlette.responses import PlainTextResponse
+
+from mailout.core.errors import MailoutError
+from mailout.web.serving import listen, serving, url_of
+
+APP = PlainTextResponse("hello")
+
+
+def test_serves_until_the_end_of_the_block() -> None:
+    with serving(APP) as url:
+        assert httpx.get(url).text == "hello"
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url)
+
+
+def test_a_port_in_use_is_named() -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        assert url_of(taken) == f"http://127.0.0.1:{port}"
+        with pytest.raises(MailoutError, match=rf"127.0.0.1:{port}: another program uses"):
+            listen("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_a_host_that_is_not_ours(host: str) -> None:
+    with pytest.raises(MailoutError, match="cannot listen there"):
+        listen(host, 0)
+
+
+def test_a_port_that_is_none() -> None:
+    with pytest.raises(MailoutError, match="a port is a number"):
+        listen("127.0.0.1", 70000)
