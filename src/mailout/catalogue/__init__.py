@@ -74,10 +74,15 @@ def long_date(day: date, language: str) -> str:
 
 def greeting(name: str, language: str) -> str:
     """The first line of a letter to `name`, or to somebody whose name is not known (empty)."""
+    named, nameless = _greetings(language)
+    name = name.strip()
+    return named % {"name": name} if name else nameless
+
+
+@cache
+def _greetings(language: str) -> tuple[str, str]:
     catalogue = words(language)
-    if not name.strip():
-        return catalogue.gettext("Dear friends,")
-    return catalogue.gettext("Dear %(name)s,") % {"name": name.strip()}
+    return catalogue.gettext("Dear %(name)s,"), catalogue.gettext("Dear friends,")
 
 
 @cache

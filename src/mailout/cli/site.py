@@ -11,16 +11,15 @@ from mailout.config import keys
 from mailout.config.starter import copy_site
 
 _NEXT = """
-Two commands, and it sends to the catching server of a demo or a test machine:
+Before the first mail, set in config.toml the [[relays]] (the server that takes your mail) and
+`url` (where `mailout serve` is reached), and in lists/bulletin.toml who you are. Then:
 
   cd {folder}
   mailout subscribers import people.csv --list bulletin --tag unions --consent "how they agreed"
   mailout send --segment unions
 
-Before you mail real people, set in config.toml: `url` (where `mailout serve` is reached),
-[[relays]] (the server that takes your mail), and in lists/bulletin.toml who you are.
-Keep a copy of {keys} in a safe place: without it no return path and no
-suppression list can be read."""
+Keep a copy of {keys} in a safe place: without it nobody who was erased
+is recognised again, and no bounce is trusted."""
 
 
 @click.command("init")

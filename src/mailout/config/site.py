@@ -149,6 +149,12 @@ def _check_config(config: _ConfigFile, source: str) -> None:
             fix="Write one such as UTC or Europe/Berlin.",
         ) from None
     for number, relay in enumerate(config.relays):
+        if relay.password:
+            raise BadFile(
+                "a password must not stand in this file, which others may read",
+                where=place(FILE, toml.line_of(source, ("relays", str(number), "password"))),
+                fix="Name the environment variable that holds it: `password_env`.",
+            )
         _check_relay(relay, place(FILE, toml.line_of(source, ("relays", str(number)))))
     if config.sending.return_path:
         _address(

@@ -21,25 +21,27 @@ from mailout.core.slot import PATTERN
 
 _QP_WIDTH = 75  # 76 less the `=` of a soft line break
 _SOFT_BREAK = b"=\r\n"
+_SAFE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_,"
 _LINE_BYTES = 57  # bytes that fill a base64 line of 76 characters
 
 
 @dataclass(frozen=True, slots=True)
 class QuotedPrintable:
-    """A part as fixed pieces, each encoded, and the slots between them."""
+    """A part as encoded pieces, with an empty one wherever a slot is; `slots` says where."""
 
     pieces: tuple[bytes, ...]
-    slots: tuple[str, ...]
+    slots: tuple[tuple[int, str], ...]
     transfer_encoding = "quoted-printable"
 
     def fill(self, values: Mapping[str, str]) -> bytes:
         """The encoded part with each slot's value in its place."""
-        out = [self.pieces[0]]
-        for slot, piece in zip(self.slots, self.pieces[1:], strict=True):
-            out.append(_SOFT_BREAK)
-            out.append(quoted_printable(values[slot].encode()))
-            out.append(_SOFT_BREAK)
-            out.append(piece)
+        encoded = {
+            name: b"=\r\n%b=\r\n" % quoted_printable(value.encode())
+            for name, value in values.items()
+        }
+        out = list(self.pieces)
+        for at, name in self.slots:
+            out[at] = encoded[name]
         return b"".join(out)
 
 
@@ -83,8 +85,17 @@ def prepare(text: str) -> Part:
     size = sum(map(len, fixed))
     quoted = [quoted_printable(piece) for piece in fixed]
     if sum(map(len, quoted)) <= size * 4 / 3:
-        return QuotedPrintable(tuple(quoted), slots)
+        return _quoted_printable(quoted, slots)
     return Base64(_split_tail(fixed[0]), tuple(_forms(piece) for piece in fixed[1:]), slots)
+
+
+def _quoted_printable(quoted: Sequence[bytes], slots: Sequence[str]) -> QuotedPrintable:
+    pieces = [quoted[0]]
+    for piece in quoted[1:]:
+        pieces += [b"", piece]
+    return QuotedPrintable(
+        tuple(pieces), tuple((2 * number + 1, name) for number, name in enumerate(slots))
+    )
 
 
 def quoted_printable(raw: bytes) -> bytes:
@@ -92,6 +103,8 @@ def quoted_printable(raw: bytes) -> bytes:
 
     A last line without CRLF may end in an encoded blank, so that it can be joined to more.
     """
+    if len(raw) <= _QP_WIDTH and not raw.translate(None, _SAFE):
+        return raw  # tokens, most of all: they are filled in for every reader
     lines = raw.split(b"\r\n")
     return b"\r\n".join(_quoted_line(line) for line in lines)
 

@@ -73,7 +73,7 @@ class Ledger:
 
     def _write(self, turn: Turn, now: datetime, lease_until: datetime) -> Turned:
         with self.store.writing() as tx:
-            claims.record(tx, turn.outcomes, self.worker)
+            claims.record(tx, turn.outcomes, self.worker, now)
             if turn.give_back:
                 claims.give_back(tx, [one.id for one in turn.give_back], self.worker)
             started: Sequence[Claimed] = ()

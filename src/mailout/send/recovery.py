@@ -27,7 +27,7 @@ def recover(store: Store, site: Site, now: datetime) -> int:
         dead = presence.dead_among(site.root, claims.holders(tx))
         lost = claims.lapsed(tx, now, dead)
         for worker, held in lost.items():
-            claims.record(tx, [_recorded(delivery, now, plan) for delivery in held], worker)
+            claims.record(tx, [_recorded(delivery, now, plan) for delivery in held], worker, now)
     return sum(map(len, lost.values()))
 
 
@@ -36,4 +36,4 @@ def _recorded(delivery: Claimed, now: datetime, plan: RetryPlan) -> Recorded:
     if step.next_at is not None:
         # The wait is for servers that need time; our own death needs none.
         step = type(step)(step.state, now)
-    return Recorded(delivery, _LOST, step, now)
+    return Recorded(delivery, _LOST, step)

@@ -131,7 +131,7 @@ class _Run:
         attempts = delivery.attempts + 1
         jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
         step = after_attempt(outcome, attempts, delivery.queued_at, now, self.plan, jitter)
-        self.ended.append(Recorded(delivery, outcome, step, now))
+        self.ended.append(Recorded(delivery, outcome, step))
         self.news.set()
 
     # --- the rest of the run -------------------------------------------------------------

@@ -18,21 +18,27 @@ class Nonsense(Exception):
     """What came is no SMTP reply, or one without end."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
-    """One reply: `code`, and its lines' text joined by blanks."""
+    """One reply: `code`, and its lines' words joined by blanks, decoded only when asked for."""
 
     code: int
-    text: str
+    words: bytes
 
     @property
     def is_positive(self) -> bool:
         return 200 <= self.code <= 299
 
+    @property
+    def text(self) -> str:
+        """The server's words, printable and bounded."""
+        return _readable(self.words)
+
     def split(self) -> tuple[str, str]:
         """The enhanced status code (or empty) and the rest of the text."""
-        match = _ENHANCED.match(self.text)
-        return (match[1], self.text[match.end() :]) if match else ("", self.text)
+        text = self.text
+        match = _ENHANCED.match(text)
+        return (match[1], text[match.end() :]) if match else ("", text)
 
 
 class ReplyReader:
@@ -45,28 +51,34 @@ class ReplyReader:
 
     def feed(self, data: bytes) -> list[Reply]:
         """The replies that are complete with `data`. Raises: Nonsense."""
-        lines = (self._rest + data).split(b"\n")
+        lines = (self._rest + data if self._rest else data).split(b"\n")
         self._rest = lines.pop()
         if len(self._rest) > _MOST_BYTES:
             raise Nonsense("a line without end")
-        return [reply for line in lines if (reply := self._line(line)) is not None]
+        replies = []
+        for line in lines:
+            # Nearly every reply is one line; this is the hot path of a send.
+            if line[3:4] == b" " and not self._lines and line[:3].isdigit():
+                replies.append(Reply(int(line[:3]), line[4:]))
+            elif (reply := self._line(line)) is not None:
+                replies.append(reply)
+        return replies
 
     def _line(self, line: bytes) -> Reply | None:
         match = _LINE.fullmatch(line.rstrip(b"\r"))
         if match is None:
             raise Nonsense(f"`{line[:60].decode('ascii', 'backslashreplace').strip()}`")
-        code, dash, text = match.groups()
+        code, dash, words = match.groups()
         self._size += len(line)
         if self._size > _MOST_BYTES:
             raise Nonsense("a reply without end")
+        self._lines.append(words or b"")
         if dash == b"-":
-            self._lines.append(text)
             return None
-        if self._lines:
-            text = b" ".join((*self._lines, text or b""))
-            self._lines = []
+        words = b" ".join(self._lines)
+        self._lines = []
         self._size = 0
-        return Reply(int(code), _readable(text or b""))
+        return Reply(int(code), words)
 
 
 def _readable(raw: bytes) -> str:

@@ -13,6 +13,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import Sequence
+from typing import cast
 
 import aiosmtplib
 from aiosmtplib.errors import (
@@ -77,9 +78,8 @@ async def open_pipeline(relay: Relay, ehlo: str, patience: float, source: Source
     offered = client.esmtp_extensions
     offer = Offer.of(offered, offered.get("size"))
     pipeline = Pipeline(source, offer, relay.label, patience, depth=relay.depth)
-    transport = client.transport
-    assert isinstance(transport, asyncio.Transport)  # noqa: S101 - connected above
-    pipeline.begin(transport)
+    # uvloop's transports are none by inheritance.
+    pipeline.begin(cast(asyncio.Transport, client.transport))
     return pipeline
 
 

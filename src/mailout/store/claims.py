@@ -12,16 +12,15 @@ the order of their ids, so its cost does not grow with what was sent already.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, insert, or_, select, update
 
 from mailout.core.delivery import DeliveryState, Outcome, Step, Verdict
 from mailout.core.event import EventKind
-from mailout.core.subscription import SubscriptionState
 from mailout.store.columns import UtcTime
 from mailout.store.engine import Tx
 from mailout.store.tables import DELIVERY, EVENT, SUBSCRIBER
@@ -33,11 +32,11 @@ _EVENT_OF = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """A delivery that a worker holds, with all that composing and deciding need.
 
-    `language` is the variant's. `attempts` counts those before the one to come.
+    `language` is the variant's. `attempts` counts those before the one to come; `queued` is
+    when it was queued, as the database tells it.
     """
 
     id: int
@@ -45,10 +44,14 @@ class Claimed:
     address_key: str
     language: str
     attempts: int
-    queued_at: datetime
+    queued: str
     address: str
     name: str
     token: str
+
+    @property
+    def queued_at(self) -> datetime:
+        return datetime.fromisoformat(self.queued).replace(tzinfo=UTC)
 
     @property
     def provider(self) -> str:
@@ -63,18 +66,20 @@ class Recorded:
     delivery: Claimed
     outcome: Outcome
     step: Step
-    at: datetime
 
 
-_CLAIM = {
-    "sqlite": """
-UPDATE delivery SET state = 'claimed', worker = :worker, lease_until = :lease
-WHERE id IN (
+# What is due, marked as claimed. SQLite takes the ids first, all in one value, since its
+# driver wakes the interpreter for each row that a statement returns.
+_DUE = """
+SELECT json_group_array(id) FROM (
   SELECT id FROM delivery INDEXED BY ix_delivery_queued
   WHERE dispatch_id = :dispatch AND state = 'queued' AND id > :after AND next_at <= :now
   ORDER BY id LIMIT :most
-)
-RETURNING id""",
+)"""
+_CLAIM = {
+    "sqlite": """
+UPDATE delivery SET state = 'claimed', worker = :worker, lease_until = :lease
+WHERE id IN (SELECT value FROM json_each(:ids))""",
     "postgresql": """
 UPDATE delivery SET state = 'claimed', worker = %(worker)s, lease_until = %(lease)s
 WHERE id IN (
@@ -85,31 +90,45 @@ WHERE id IN (
 RETURNING id""",
 }
 
-# The reader as they are now: who has left, paused or been suppressed since is skipped.
-_READERS = """
-SELECT d.id, d.issue_id, d.address_key, d.language, d.attempts, d.queued_at,
-       p.address, p.name, s.token, s.state, p.bounce_paused_at IS NOT NULL,
-       EXISTS (SELECT 1 FROM suppression x
-               WHERE x.address_key = d.address_key AND x.list_id IN ('', i.list_id))
+# The readers as they are now, and why one who has left, paused or been suppressed since the
+# queueing is skipped.
+_READER = """
+  d.id, d.issue_id, d.address_key, d.language, d.attempts, {queued}, p.address, p.name, s.token,
+  CASE WHEN p.id IS NULL THEN 'erased'
+       WHEN EXISTS (SELECT 1 FROM suppression x
+                    WHERE x.address_key = d.address_key AND x.list_id IN ('', i.list_id))
+       THEN 'suppressed'
+       WHEN s.state IS NULL THEN 'unsubscribed'
+       WHEN s.state <> 'active' THEN s.state
+       WHEN p.bounce_paused_at IS NOT NULL THEN 'paused for bounces'
+       ELSE '' END"""
+_FROM = """
 FROM {ids} JOIN delivery d ON d.id = ids.value
 JOIN issue i ON i.id = d.issue_id
 LEFT JOIN subscriber p ON p.id = d.subscriber_id
-LEFT JOIN subscription s ON s.subscriber_id = p.id AND s.list_id = i.list_id
-ORDER BY d.id"""
-_IDS = {
-    "sqlite": "(SELECT value FROM json_each(:ids) LIMIT -1) AS ids",
-    "postgresql": "unnest(%(ids)s::bigint[]) AS ids(value)",
+LEFT JOIN subscription s ON s.subscriber_id = p.id AND s.list_id = i.list_id"""
+_ALL_IN_ONE = "SELECT json_group_array(json_array({reader})) {source}"
+_ONE_BY_ONE = "SELECT {reader} {source} ORDER BY d.id"
+_READERS = {
+    "sqlite": _ALL_IN_ONE.format(
+        reader=_READER.format(queued="d.queued_at"),
+        source=_FROM.format(ids="(SELECT value FROM json_each(:ids) LIMIT -1) AS ids"),
+    ),
+    "postgresql": _ONE_BY_ONE.format(
+        reader=_READER.format(
+            queued="to_char(d.queued_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')"
+        ),
+        source=_FROM.format(ids="unnest(%(ids)s::bigint[]) AS ids(value)"),
+    ),
 }
 
 _START = {
     "sqlite": """
 UPDATE delivery SET state = 'sending', lease_until = :lease, attempts = attempts + 1
-WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'claimed' AND worker = :worker
-RETURNING id""",
+WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'claimed' AND worker = :worker""",
     "postgresql": """
 UPDATE delivery SET state = 'sending', lease_until = %(lease)s, attempts = attempts + 1
-WHERE id = ANY(%(ids)s::bigint[]) AND state = 'claimed' AND worker = %(worker)s
-RETURNING id""",
+WHERE id = ANY(%(ids)s::bigint[]) AND state = 'claimed' AND worker = %(worker)s""",
 }
 
 _SET_OUTCOME = """
@@ -149,42 +168,54 @@ def claim(
 
     Those whose reader has meanwhile left, paused or been suppressed are skipped instead.
     """
-    dialect = _dialect(tx)
-    values = {
-        "worker": worker,
-        "lease": _moment(lease_until, dialect),
-        "dispatch": dispatch_id,
-        "after": after,
-        "now": _moment(now, dialect),
-        "most": most,
-    }
-    ids = [row[0] for row in _run(tx, _CLAIM[dialect], values)]
+    ids = _claim_ids(tx, dispatch_id, worker, now, lease_until, most, after)
     if not ids:
         return [], 0
-    listed: object = json.dumps(ids) if dialect == "sqlite" else ids
     claimed: list[Claimed] = []
     skipped: dict[str, list[int]] = {}
-    for row in _run(tx, _READERS.format(ids=_IDS[dialect]), {"ids": listed}):
-        *fields, state, bouncing, suppressed = row
-        why = _why_skip(fields[6], state, bool(bouncing), bool(suppressed))
+    for *fields, why in _readers(tx, ids):
         if why:
             skipped.setdefault(why, []).append(fields[0])
-            continue
-        fields[5] = _read_moment(fields[5])
-        claimed.append(Claimed(*fields))
+        else:
+            claimed.append(Claimed._make(fields))
     for why, skipped_ids in skipped.items():
         _skip(tx, skipped_ids, why, now)
     return claimed, max(ids)
 
 
-def _why_skip(address: str | None, state: str | None, bouncing: bool, suppressed: bool) -> str:
-    if address is None:
-        return "erased"
-    if suppressed:
-        return "suppressed"
-    if state != SubscriptionState.ACTIVE.value:
-        return state or SubscriptionState.UNSUBSCRIBED.value
-    return "paused for bounces" if bouncing else ""
+def _claim_ids(
+    tx: Tx,
+    dispatch_id: int,
+    worker: str,
+    now: datetime,
+    lease_until: datetime,
+    most: int,
+    after: int,
+) -> list[int]:
+    dialect = _dialect(tx)
+    due = {
+        "dispatch": dispatch_id,
+        "after": after,
+        "now": _moment(now, dialect),
+        "most": most,
+    }
+    held = {"worker": worker, "lease": _moment(lease_until, dialect)}
+    if dialect == "postgresql":
+        return [row[0] for row in _run(tx, _CLAIM[dialect], {**due, **held})]
+    ((packed,),) = _run(tx, _DUE, due)
+    ids: list[int] = json.loads(packed)
+    if ids:
+        tx.connection().exec_driver_sql(_CLAIM[dialect], {**held, "ids": packed})
+    return ids
+
+
+def _readers(tx: Tx, ids: Sequence[int]) -> list[Any]:
+    dialect = _dialect(tx)
+    if dialect == "postgresql":
+        return _run(tx, _READERS[dialect], {"ids": ids})
+    ((packed,),) = _run(tx, _READERS[dialect], {"ids": json.dumps(ids)})
+    rows: list[Any] = json.loads(packed)
+    return rows
 
 
 def _skip(tx: Tx, ids: Sequence[int], why: str, now: datetime) -> None:
@@ -206,25 +237,33 @@ def start(tx: Tx, ids: Sequence[int], worker: str, lease_until: datetime) -> set
         "worker": worker,
         "lease": _moment(lease_until, dialect),
     }
-    return {row[0] for row in _run(tx, _START[dialect], values)}
+    done = tx.connection().exec_driver_sql(_START[dialect], values)
+    if done.rowcount == len(ids):
+        return set(ids)
+    ours = select(DELIVERY.c.id).where(
+        DELIVERY.c.id.in_(ids),
+        DELIVERY.c.worker == worker,
+        DELIVERY.c.state == DeliveryState.SENDING,
+    )
+    return set(tx.scalars(ours))
 
 
-def record(tx: Tx, items: Sequence[Recorded], worker: str) -> None:
+def record(tx: Tx, items: Sequence[Recorded], worker: str, now: datetime) -> None:
     """Nothing, once the outcomes are written, with an event for each that is no acceptance."""
     if not items:
         return
     dialect = _dialect(tx)
-    rows = [_row(item, dialect) for item in items]
+    at = _moment(now, dialect)
+    rows = [_row(item, at, dialect) for item in items]
     packed = json.dumps(rows, ensure_ascii=False)
     tx.connection().exec_driver_sql(_RECORD[dialect], {"rows": packed, "worker": worker})
-    events = [_event(item) for item in items if item.outcome.verdict is not Verdict.ACCEPTED]
+    events = [_event(item, now) for item in items if item.outcome.verdict is not Verdict.ACCEPTED]
     if events:
         tx.execute(insert(EVENT).from_select(_EVENT_COLUMNS, _EVENT_SOURCE), events)
 
 
-def _row(item: Recorded, dialect: str) -> object:
+def _row(item: Recorded, at: str, dialect: str) -> object:
     """The new values of a delivery: a list for SQLite, a mapping for PostgreSQL."""
-    at = _moment(item.at, dialect)
     values = (
         item.delivery.id,
         item.step.state.value,
@@ -257,11 +296,11 @@ _EVENT_SOURCE = select(
 ).where(DELIVERY.c.id == bindparam("of_delivery"))
 
 
-def _event(item: Recorded) -> dict[str, object]:
+def _event(item: Recorded, now: datetime) -> dict[str, object]:
     expired = item.step.state is DeliveryState.EXPIRED
     return {
         "kind": EventKind.EXPIRED if expired else _EVENT_OF[item.outcome.verdict],
-        "at": item.at,
+        "at": now,
         "of_delivery": item.delivery.id,
         "provider": item.delivery.provider,
         "code": item.outcome.code,
@@ -323,7 +362,7 @@ def lapsed(tx: Tx, now: datetime, dead_workers: Sequence[str]) -> dict[str, list
             address_key=row.address_key,
             language=row.language,
             attempts=row.attempts,
-            queued_at=row.queued_at,
+            queued=row.queued_at.isoformat(sep=" ", timespec="microseconds")[:-6],
             address=row.address or "",
             name="",
             token="",
@@ -332,8 +371,12 @@ def lapsed(tx: Tx, now: datetime, dead_workers: Sequence[str]) -> dict[str, list
     return found
 
 
-def _run(tx: Tx, sql: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in tx.connection().exec_driver_sql(sql, values)]
+def _run(tx: Tx, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """The rows of a statement, as the driver gives them."""
+    result = tx.connection().exec_driver_sql(sql, dict(values))
+    rows = list(result.cursor.fetchall()) if result.cursor else []
+    result.close()
+    return rows
 
 
 def _dialect(tx: Tx) -> str:
@@ -344,9 +387,3 @@ def _moment(moment: datetime, dialect: str) -> str:
     """A moment as the database's driver takes it: as `columns.UtcTime` stores it."""
     text = moment.astimezone(UTC).isoformat(sep=" ", timespec="microseconds")
     return text[:-6] if dialect == "sqlite" else text
-
-
-def _read_moment(value: object) -> datetime:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC)
-    return datetime.fromisoformat(str(value)).replace(tzinfo=UTC)

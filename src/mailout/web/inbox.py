@@ -158,7 +158,7 @@ def _text(part: Message) -> str:
 
 def _words(value: object) -> str:
     try:
-        return str(make_header(decode_header(str(value))))
+        return " ".join(str(make_header(decode_header(str(value)))).split())
     except (ValueError, LookupError):
         return str(value)
 

@@ -1,0 +1,98 @@
+"""What the benchmarks stand on: a site with many people, an issue of a given size, a sink."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mailout.config.site import read_site
+from mailout.config.starter import copy_site
+from mailout.core.address import Address
+from mailout.core.issue import Variant
+from mailout.core.site import Relay, Site, StoreSettings
+from mailout.core.slot import Slot
+from mailout.core.subscription import SubscriptionState
+from mailout.core.token import leave_token
+from mailout.store import issues, roster, schema
+from mailout.store.engine import Store, open_store
+from mailout.store.issues import Issue
+
+NOW = datetime.now(UTC)
+_CHUNK = 5000
+
+
+def make_site(folder: Path, people: int, store_url: str = "sqlite:///mailout.db") -> Site:
+    """A site whose list `bulletin` has so many invented people, all trade unionists."""
+    shutil.rmtree(folder, ignore_errors=True)
+    copy_site(folder)
+    site = replace(read_site(folder), store=StoreSettings(url=store_url))
+    store = open_store(site.store.url, site.root)
+    if not schema.current(store):
+        schema.upgrade(store)
+    for begin in range(0, people, _CHUNK):
+        _add(store, site, range(begin, min(begin + _CHUNK, people)))
+    store.close()
+    return site
+
+
+def _add(store: Store, site: Site, numbers: range) -> None:
+    newcomers = []
+    for number in numbers:
+        address = Address.parse(f"person{number}@p{number % 97}.example.org")
+        key = address.key(site.keys.address)
+        newcomers.append(
+            roster.NewPerson(address.text, key, address.domain, f"Person {number}", "en", "DE")
+        )
+    with store.writing() as tx:
+        ids = roster.add_people(tx, newcomers, NOW)
+        roster.add_tags(tx, {one: ["unions"] for one in ids.values()})
+        roster.add_subscriptions(
+            tx,
+            "bulletin",
+            [
+                roster.NewSubscription(
+                    one, SubscriptionState.ACTIVE, leave_token(secrets.token_bytes(16))
+                )
+                for one in ids.values()
+            ],
+            NOW,
+        )
+
+
+def make_issue(store: Store, name: str, size: int) -> Issue:
+    """An issue whose whole message has about `size` bytes, a third text, the rest HTML."""
+    sentence = "The strike goes on, and so does the bulletin about it. "
+    text = sentence * max(1, size // 3 // len(sentence))
+    html = sentence * max(1, (size * 2 // 3 - 1500) // len(sentence))
+    slots = f"{Slot.GREETING.mark} https://news.example.org/u/{Slot.TOKEN.mark} "
+    body = "\n".join(text[at : at + 72] for at in range(0, len(text), 72))
+    variant = Variant("en", "The bulletin", f"<p>{slots}</p><p>{html}</p>", f"{slots}\n{body}\n")
+    with store.writing() as tx:
+        issue = issues.save_compiled(tx, name, "bulletin", ["post"], (variant,), NOW)
+        issues.approve(tx, issue, NOW)
+    return issue
+
+
+@contextmanager
+def smtp_sink(port: int) -> Iterator[int]:
+    """Postfix's sink on loopback: takes everything, keeps nothing."""
+    command = ["smtp-sink", "-u", "postfix", "-c", f"127.0.0.1:{port}", "1000"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(0.5)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def toward(site: Site, port: int, connections: int = 10) -> Site:
+    relay = Relay(host="127.0.0.1", port=port, tls="none", connections=connections)
+    return replace(site, relays=(relay,))

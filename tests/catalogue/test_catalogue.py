@@ -1,0 +1,83 @@
+"""The catalogues: every language whole, with its own plurals and dates."""
+
+from __future__ import annotations
+
+from datetime import date
+from importlib.resources import files
+
+import pytest
+from babel.messages.pofile import read_po
+
+from mailout import catalogue
+
+LANGUAGES = ("ar", "de", "en", "kk", "ru")
+
+
+def test_which_languages_there_are() -> None:
+    assert catalogue.languages() == LANGUAGES
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_every_word_is_translated_with_its_places(code: str) -> None:
+    folder = files("mailout") / "locales"
+    with (folder / "mailout.pot").open("rb") as file:
+        wanted = {message.id for message in read_po(file) if message.id}
+    with (folder / code / "LC_MESSAGES" / "mailout.po").open("rb") as file:
+        found = read_po(file, locale=code)
+    assert {message.id for message in found if message.id} == wanted
+    for message in found:
+        texts = message.string if isinstance(message.string, tuple) else (message.string,)
+        assert all(texts), message.id
+        assert not message.fuzzy or not message.id, message.id
+        assert not [str(error) for error in message.check()], message.id
+
+
+def test_an_unknown_language_is_english() -> None:
+    for code in ("xx", "", "../en", "EN"):
+        assert catalogue.words(code).gettext("Unsubscribe") == "Unsubscribe"
+    assert catalogue.words("en").gettext("no such words") == "no such words"
+
+
+def test_a_variant_speaks_its_language() -> None:
+    assert catalogue.words("de-AT") is catalogue.words("de")
+    assert catalogue.words("ru_RU") is catalogue.words("ru")
+
+
+def test_plurals() -> None:
+    one, many = "In this issue: %(num)s text", "In this issue: %(num)s texts"
+
+    def forms(code: str, *numbers: int) -> int:
+        words = catalogue.words(code)
+        return len({words.ngettext(one, many, number) for number in numbers})
+
+    assert forms("en", 1, 2, 5) == 2
+    assert forms("ru", 1, 2, 5) == 3
+    assert forms("ru", 1, 21, 101) == 1
+    assert forms("ar", 0, 1, 2, 3, 11, 100) >= 4
+    assert catalogue.words("xx").ngettext(one, many, 2) == many
+
+
+def test_names_of_languages() -> None:
+    assert [catalogue.language_name(code) for code in LANGUAGES] == [
+        "العربية", "Deutsch", "English", "Қазақ тілі", "Русский",
+    ]  # fmt: skip
+    assert catalogue.language_name("xx") == "xx"
+    assert catalogue.language_name("") == ""
+
+
+def test_dates() -> None:
+    day = date(2026, 11, 5)
+    assert catalogue.long_date(day, "en") == "5 November 2026"
+    assert catalogue.long_date(day, "de") == "5. November 2026"
+    assert catalogue.long_date(day, "ru") == "5 ноября 2026\u202fг."
+    assert "қараша" in catalogue.long_date(day, "kk")
+    assert catalogue.long_date(day, "xx") == "5 November 2026"
+
+
+def test_greetings() -> None:
+    assert catalogue.greeting("Anna", "en") == "Dear Anna,"
+    assert catalogue.greeting(" ", "en") == "Dear friends,"
+    assert "100%(x)s" in catalogue.greeting("100%(x)s", "ru")
+    for code in LANGUAGES:
+        assert "Anna" in catalogue.greeting("Anna", code)
+        assert "Anna" not in catalogue.greeting("", code)
