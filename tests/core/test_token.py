@@ -26,7 +26,7 @@ TOMORROW = NOW + timedelta(hours=24)
 OLD, NEW = Key(1, b"old secret of 32 bytes.........."), Key(2, b"new secret of 32 bytes..........")
 RING = Ring((OLD,))
 BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+HEX = "0123456789abcdef"
 
 ids = st.integers(min_value=0, max_value=2**63 - 1)
 lists = st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True)
@@ -115,8 +115,7 @@ def test_old_keys_verify_until_they_are_removed(subscription: int) -> None:
 @given(ids, lists)
 def test_return_path_round_trip_whatever_the_case(delivery: int, list_name: str) -> None:
     token = return_path_token(RING, delivery, list_name)
-    assert len(token) == 26
-    assert re.fullmatch(r"[a-z2-7]+", token)
+    assert re.fullmatch(r"[0-9a-f]{32}", token)
     for spelled in (token, token.upper(), token.title(), token.swapcase()):
         assert read_return_path(RING, spelled, list_name) == delivery
 
@@ -130,19 +129,17 @@ def test_a_return_path_belongs_to_its_list(delivery: int, one: str, other: str) 
 @given(ids, lists)
 def test_no_flipped_bit_of_a_return_path_passes(delivery: int, list_name: str) -> None:
     token = return_path_token(RING, delivery, list_name)
-    assert not [
-        t for t in flipped(token, BASE32) if read_return_path(RING, t, list_name) is not None
-    ]
+    assert not [t for t in flipped(token, HEX) if read_return_path(RING, t, list_name) is not None]
 
 
-@given(ids, lists, st.integers(min_value=0, max_value=25))
+@given(ids, lists, st.integers(min_value=0, max_value=31))
 def test_no_piece_of_a_return_path_passes(delivery: int, list_name: str, length: int) -> None:
     token = return_path_token(RING, delivery, list_name)
     for piece in (token[:length], token[length + 1 :], token + "a" * (length + 1)):
         assert read_return_path(RING, piece, list_name) is None
 
 
-@given(st.text(max_size=80) | st.text(BASE32, min_size=26, max_size=26))
+@given(st.text(max_size=80) | st.text(HEX, min_size=32, max_size=32))
 def test_garbage_is_no_return_path(text: str) -> None:
     assert read_return_path(RING, text, "bulletin") is None
 
@@ -159,10 +156,9 @@ def test_purposes_are_not_confused(number: int, list_name: str, random: bytes) -
         assert read_undo(RING, token, NOW) is None
     for token in (undo, leave):
         assert read_return_path(RING, token, list_name) is None
-    assert len({len(undo), len(path), len(leave)}) == 3
 
 
-@given(ids, st.text(BASE32, min_size=32, max_size=32))
+@given(ids, st.text(HEX, min_size=32, max_size=32))
 def test_message_ids_are_the_same_on_a_resend_and_tell_nothing(issue: int, key: str) -> None:
     first = message_id(OLD.secret, issue, key, "news.example.org")
     assert first == message_id(OLD.secret, issue, key, "news.example.org")

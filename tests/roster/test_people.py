@@ -218,9 +218,13 @@ def _everything_about(store: Store, site: Site, person_id: int) -> None:
     said = f"550 <{ANNA}> unknown"
     with store.writing() as tx:
         tx.execute(
-            text("UPDATE delivery SET state = 'refused', last_text = :said"), {"said": said}
+            text(
+                "UPDATE delivery SET state = 'refused', last_text = :said"
+                " WHERE subscriber_id = :person"
+            ),
+            {"said": said, "person": person_id},
         )
-        (delivery,) = deliveries.listed(tx, issue_id)
+        (delivery,) = deliveries.listed(tx, issue_id, DeliveryState.REFUSED)
         tx.execute(
             insert(EVENT).values(
                 kind=EventKind.REFUSED, at=NOW, delivery_id=delivery.id, issue_id=issue_id,
@@ -261,11 +265,8 @@ def test_erasing_leaves_nothing_but_the_hash(
         assert consents.first_broken(tx, "bulletin") is None
         rows = consents.of_subscriber(tx, person_id)
         assert [row.action for row in rows] == [ConsentAction.ADDED, ConsentAction.ERASED]
-        (delivery,) = [
-            one for one in deliveries.listed(tx, 1) if one.state is DeliveryState.REFUSED
-            and one.address is None
-        ]  # fmt: skip
-        assert delivery.last_text == ""
+        (delivery,) = deliveries.listed(tx, 1, DeliveryState.REFUSED)
+        assert delivery.address is None and delivery.last_text == ""
         (reason, *_) = suppressions.among(tx, [people.key_of(site, ANNA)], "").values()
         assert reason is SuppressionReason.ERASED
     report = take(f"email\n{ANNA}\n")

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class DeliveryState(StrEnum):
@@ -50,8 +51,7 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The end of one attempt. `code` is the SMTP reply (0: none came), `enhanced` as `5.1.1` or
     empty, `text` the server's own words (or ours, when none came), `seconds` from MAIL to end."""
 
@@ -77,6 +77,9 @@ class Step:
     next_at: datetime | None = None
 
 
+_ACCEPTED, _REFUSED = Step(DeliveryState.ACCEPTED), Step(DeliveryState.REFUSED)
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPlan:
     """When to try again: the waits one after the other (the last repeats), until `max_age`."""
@@ -99,9 +102,9 @@ def after_attempt(
     thousands of deferred mails do not come back in one second.
     """
     if outcome.verdict is Verdict.ACCEPTED:
-        return Step(DeliveryState.ACCEPTED)
+        return _ACCEPTED
     if outcome.verdict is Verdict.REFUSED:
-        return Step(DeliveryState.REFUSED)
+        return _REFUSED
     wait = plan.waits[min(attempts, len(plan.waits)) - 1]
     due = now + wait * (1 + jitter / 5)
     if due - queued_at > plan.max_age:

@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from email.header import Header
 from email.utils import format_datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from mailout.core.address import Address, BadAddress
 from mailout.core.errors import MailoutError
@@ -85,8 +86,7 @@ def list_headers(site: Site, mailing_list: MailingList) -> ListHeaders:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(NamedTuple):
     """What one message needs to know of its reader."""
 
     address: Address

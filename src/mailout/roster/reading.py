@@ -35,6 +35,7 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _OPEN = "a quotation mark is opened in this row and not closed"
+_ADDRESS = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
 _SEPARATOR_LINE = re.compile(r"sep=([,;\t|])\s*", re.IGNORECASE)
 # Python knows these as encodings of text; no file is written in them.
 _NOT_FILES = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "utf-7"})
@@ -328,7 +329,7 @@ def _even(
 def _swallowed_one(lines: list[str], width: int, delimiter: str) -> bool:
     """Whether one of a row's further lines is a row of its own: with an address and as wide."""
     return any(
-        "@" in line and len(next(csv.reader([line], delimiter=delimiter), [])) == width
+        _ADDRESS.search(line) and len(next(csv.reader([line], delimiter=delimiter), [])) == width
         for line in lines
         if len(line) < MAX_CELL
     )

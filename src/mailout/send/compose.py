@@ -19,34 +19,35 @@ from mailout.store.engine import Store
 
 @dataclass(frozen=True, slots=True)
 class Composer:
-    """Composes the messages of one issue. `prepared` has its variants by language."""
+    """Composes the messages of one issue. `prepared` has its variants by language.
+
+    `bounces` is the return path's local part and domain, between which the token goes.
+    """
 
     site: Site
     list_id: str
     prepared: Mapping[str, Prepared]
+    bounces: tuple[str, str]
+    id_domain: str
 
     def envelope(self, delivery: Claimed, now: datetime) -> Envelope:
         """What goes on the wire for a delivery; the Message-ID is the same at every try.
 
         Raises: BadHeader if the reader's address cannot stand in a header.
         """
-        site, keys = self.site, self.site.keys
         address = Address.stored(delivery.address)
-        local, _, domain = site.return_path.partition("@")
-        token = return_path_token(keys.return_path, delivery.id, self.list_id)
+        token = return_path_token(self.site.keys.return_path, delivery.id, self.list_id)
+        local, domain = self.bounces
         reader = Reader(address, delivery.token, greeting(delivery.name, delivery.language))
-        identity = self.message_id(delivery.issue_id, delivery.address_key)
-        return Envelope(
-            sender=f"{local}+{token}@{domain}",
-            recipient=address.wire,
-            needs_smtputf8=address.needs_smtputf8,
-            message=self.prepared[delivery.language].compose(reader, identity, now),
-            ticket=delivery,
+        identity = message_id(
+            self.site.keys.message_id, delivery.issue_id, delivery.address_key, self.id_domain
         )
-
-    def message_id(self, issue_id: int, address_key: str) -> str:
-        return message_id(
-            self.site.keys.message_id, issue_id, address_key, self.site.identity.message_id_domain
+        return Envelope(
+            f"{local}+{token}@{domain}",
+            address.wire,
+            address.needs_smtputf8,
+            self.prepared[delivery.language].compose(reader, identity, now),
+            delivery,
         )
 
 
@@ -56,4 +57,6 @@ def composer(store: Store, site: Site, mailing_list: MailingList, issue_id: int)
     with store.reading() as tx:
         variants = issues.variants(tx, issue_id)
     prepared = {variant.language: prepare_message(variant, headers) for variant in variants}
-    return Composer(site, mailing_list.id, prepared)
+    local, _, domain = site.return_path.partition("@")
+    id_domain = site.identity.message_id_domain
+    return Composer(site, mailing_list.id, prepared, (local, domain), id_domain)

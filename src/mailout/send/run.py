@@ -27,6 +27,7 @@ from mailout.core.delivery import (
     DeliveryState,
     Outcome,
     RetryPlan,
+    Step,
     Verdict,
     after_attempt,
 )
@@ -45,9 +46,9 @@ from mailout.store.claims import Claimed, Recorded
 from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Store
 
-_WINDOW = 16  # deliveries a connection that are `sending` and not recorded, at most
+_WINDOW = 20  # deliveries a connection that are `sending` and not recorded, at most
 _CLAIM = 500  # deliveries claimed at once
-_TURN = 0.005  # seconds from one turn's begin to the next, at least: many share a commit
+_TURN = 0.010  # seconds from one turn's begin to the next, at least: many share a commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +128,14 @@ class _Run:
         self.give_up(refuses_us(self.relay, reply))
 
     def _end(self, delivery: Claimed, outcome: Outcome) -> None:
+        self.ended.append(Recorded(delivery, outcome, self._step(delivery, outcome)))
+        self.news.set()
+
+    def _step(self, delivery: Claimed, outcome: Outcome) -> Step:
         now = _now()
         attempts = delivery.attempts + 1
         jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
-        step = after_attempt(outcome, attempts, delivery.queued_at, now, self.plan, jitter)
-        self.ended.append(Recorded(delivery, outcome, step))
-        self.news.set()
+        return after_attempt(outcome, attempts, delivery.queued_at, now, self.plan, jitter)
 
     # --- the rest of the run -------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import Enum
 from time import monotonic
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mailout.core.delivery import Outcome, Verdict
 from mailout.smtp.replies import Nonsense, Reply, ReplyReader
@@ -32,8 +32,7 @@ from mailout.smtp.replies import Nonsense, Reply, ReplyReader
 _WATCH = 0.5  # seconds between looks at the clock
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """What one transaction carries: return path, the one recipient, and the message's bytes.
 
     `message` has lines ended by CRLF, is 7-bit but for addresses in other scripts, and begins

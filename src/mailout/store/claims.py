@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -59,8 +58,7 @@ class Claimed(NamedTuple):
         return self.address.rpartition("@")[2].lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """The end of one attempt: the delivery, what came of it, and where it goes."""
 
     delivery: Claimed

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime
 
-from sqlalchemy import or_, update
+from sqlalchemy import delete, or_, update
 
 from mailout.core.errors import MailoutError
 from mailout.core.suppression import SuppressionReason
@@ -26,17 +26,9 @@ def forget(tx: Tx, subscriber_id: int, address_key: str, now: datetime) -> None:
 
     Deliveries keep issue and state; the hash is suppressed on all lists as erased.
     """
+    # An older suppression may quote a server that named the address; this one covers it.
+    tx.execute(delete(SUPPRESSION).where(SUPPRESSION.c.address_key == address_key))
     suppressions.add(tx, address_key, SuppressionReason.ERASED, now)
-    # An older suppression may quote a server that named the address; and `erased` is
-    # the reason that counts from now on.
-    tx.execute(
-        update(SUPPRESSION).where(SUPPRESSION.c.address_key == address_key).values(evidence="")
-    )
-    tx.execute(
-        update(SUPPRESSION)
-        .where(SUPPRESSION.c.address_key == address_key, SUPPRESSION.c.list_id == "")
-        .values(reason=SuppressionReason.ERASED)
-    )
     events.forget_words_about(tx, subscriber_id)
     tx.execute(
         update(DELIVERY)
