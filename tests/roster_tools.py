@@ -14,6 +14,7 @@ from mailout.store.engine import Store
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
+HEAD = "email,name,language,country,tags,status\n"
 Import = Callable[..., ImportReport]
 
 
@@ -24,3 +25,11 @@ def import_into(site: Site, store: Store, file: str | bytes, **options: object) 
     return importing.import_people(
         site, store, io.BytesIO(raw), "people.csv", order, NOW, secrets.token_bytes
     )
+
+
+def accounted(report: ImportReport) -> ImportReport:
+    """The report, after a check that it accounts for every row."""
+    taken = report.added + report.updated + report.unchanged
+    assert report.rows_read == taken + report.duplicates + len(report.refused)
+    assert sum(report.by_status.values()) == sum(report.by_language.values()) == taken
+    return report

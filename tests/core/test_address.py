@@ -20,7 +20,9 @@ _ending = st.sampled_from(
 
 
 @settings(max_examples=600)
-@given(st.builds(lambda local, domain, ending: f"{local}@{domain}.{ending}", _local, _domain, _ending))
+@given(
+    st.builds(lambda local, domain, ending: f"{local}@{domain}.{ending}", _local, _domain, _ending)
+)
 @example("a@xn--.org")
 @example("a@ab--cd.org")
 @example("a@1.2.3.com")

@@ -22,8 +22,10 @@ from mailout.core.segment import (
 )
 
 # A rule stands on one line; its quoted values hold anything but a line break.
-_text = st.text(max_size=12).filter(lambda text: len(text.splitlines()) < 2).filter(
-    lambda text: not re.search("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]", text)
+_text = (
+    st.text(max_size=12)
+    .filter(lambda text: len(text.splitlines()) < 2)
+    .filter(lambda text: not re.search("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]", text))
 )
 _lower = _text.map(str.lower)
 _date = st.dates().map(lambda day: day.isoformat())
@@ -72,9 +74,30 @@ def test_what_is_written_is_read_back(rule: Rule) -> None:
 
 
 @settings(max_examples=400)
-@given(st.text(max_size=60) | st.lists(st.sampled_from(
-    ["tag", "=", "unions", "and", "or", "not", "(", ")", "in", ",", '"', "language", "kz", "<"]
-), max_size=12).map(" ".join))
+@given(
+    st.text(max_size=60)
+    | st.lists(
+        st.sampled_from(
+            [
+                "tag",
+                "=",
+                "unions",
+                "and",
+                "or",
+                "not",
+                "(",
+                ")",
+                "in",
+                ",",
+                '"',
+                "language",
+                "kz",
+                "<",
+            ]
+        ),
+        max_size=12,
+    ).map(" ".join)
+)
 def test_any_text_is_a_rule_or_a_clear_refusal(text: str) -> None:
     try:
         rule = parse(text, "lists/bulletin.toml:7")
@@ -94,7 +117,9 @@ def test_and_binds_tighter_than_or() -> None:
 def test_spellings() -> None:
     assert parse("TAG = Unions") == Comparison("tag", "=", ("unions",))
     assert parse("country != de") == Not(Comparison("country", "=", ("DE",)))
-    assert parse("language not in (RU, pt_BR)") == Not(Comparison("language", "in", ("ru", "pt-br")))
+    assert parse("language not in (RU, pt_BR)") == Not(
+        Comparison("language", "in", ("ru", "pt-br"))
+    )
     assert parse('name = "Anna \\"A\\" and"') == Comparison("name", "=", ('Anna "A" and',))
     assert parse("segment unions\n and everyone") == And((Other("unions"), Everyone()))
 

@@ -23,7 +23,9 @@ def test_known_words(word: str, state: str) -> None:
     assert imported_state(word) == state
 
 
-@given(st.text().filter(lambda word: word.strip().lower() not in {"", "active", "yes", "true", "1"}))
+@given(
+    st.text().filter(lambda word: word.strip().lower() not in {"", "active", "yes", "true", "1"})
+)
 def test_no_unknown_word_means_active(word: str) -> None:
     known = {"subscribed", "enabled", "confirmed"}
     assert imported_state(word) is not SubscriptionState.ACTIVE or word.strip().lower() in known

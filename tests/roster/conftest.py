@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from command_line import CommandLine
-from roster_tools import Import, import_into
 
+from command_line import CommandLine
 from mailout.core.site import Site
 from mailout.roster.importing import ImportReport
 from mailout.store.engine import Store
+from roster_tools import Import, import_into
 
 
 @pytest.fixture

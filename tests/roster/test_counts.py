@@ -6,12 +6,12 @@ from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
-from roster_tools import Import
 
 from mailout.core.errors import MailoutError, UsageError
 from mailout.core.site import MailingList, SegmentName, SegmentSettings, Site
 from mailout.roster import segments
 from mailout.store.engine import Store
+from roster_tools import Import
 
 PEOPLE = """email,language,tags,status
 a@x.org,ru,unions,

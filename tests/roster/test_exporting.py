@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from roster_tools import Import, import_into
 
 from mailout.core.address import Address
 from mailout.core.site import Site
@@ -21,6 +20,7 @@ from mailout.roster.entry import unquoted
 from mailout.roster.exporting import harmless
 from mailout.roster.people import Selection
 from mailout.store.engine import Store
+from roster_tools import Import, import_into
 
 DANGEROUS = "=+-@\t\r\n＝＋－＠"
 
@@ -62,7 +62,9 @@ def test_an_export_is_imported_into_an_empty_store(
     site: Site, store: Store, take: Import, sqlite_store: Callable[[], Store]
 ) -> None:
     head = "email,name,language,country,tags,status\n"
-    take(head + "'=a@x.org,-Anna,ru,KZ,-t;u,\nb@x.org,,,,,unsubscribed\nинфо@письмо.рф,,,,,pending\n")
+    take(
+        head + "'=a@x.org,-Anna,ru,KZ,-t;u,\nb@x.org,,,,,unsubscribed\nинфо@письмо.рф,,,,,pending\n"
+    )
     text = exported(site, store)
     other = sqlite_store()
     report = import_into(site, other, text)

@@ -8,22 +8,18 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from newcomers import dump
-from roster_tools import NOW, Import, import_into
 
 from mailout.core.address import Address
 from mailout.core.consent import ConsentAction
-from mailout.core.errors import MailoutError, UsageError
 from mailout.core.site import Site
 from mailout.core.subscriber import Subscriber
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
 from mailout.roster import importing
-from mailout.roster.importing import ImportReport
 from mailout.store import consents, people, suppressions
 from mailout.store.engine import Store
+from newcomers import dump
+from roster_tools import HEAD, NOW, Import, accounted
 
 ACTIVE, PENDING, PAUSED, UNSUBSCRIBED = (
     SubscriptionState.ACTIVE,
@@ -31,7 +27,6 @@ ACTIVE, PENDING, PAUSED, UNSUBSCRIBED = (
     SubscriptionState.PAUSED,
     SubscriptionState.UNSUBSCRIBED,
 )
-HEAD = "email,name,language,country,tags,status\n"
 
 
 def person(store: Store, site: Site, address: str) -> Subscriber:
@@ -55,13 +50,6 @@ def set_state(store: Store, site: Site, address: str, to: SubscriptionState) -> 
         )
         assert id_ is not None
         people.set_state(tx, id_, to, NOW)
-
-
-def accounted(report: ImportReport) -> ImportReport:
-    taken = report.added + report.updated + report.unchanged
-    assert report.rows_read == taken + report.duplicates + len(report.refused)
-    assert sum(report.by_status.values()) == sum(report.by_language.values()) == taken
-    return report
 
 
 def test_a_whole_person(take: Import, store: Store, site: Site) -> None:
@@ -118,8 +106,8 @@ def test_bad_rows_are_reported_and_the_others_go_in(take: Import, store: Store, 
         take(
             HEAD
             + "good@x.org,,,,,\nno address,,,,,\n,Nobody,,,,\na@x.org;b@x.org,,,,,\nshort@x.org,X\n"
-            + "evil@x.org,\"X\r\nBcc: y@y.org\",,,,\n=?utf-8?q?x?=@x.org,,,,,\n"
-            + "bidi@x.org,\u202eabc,,,,\nnul@x.org,\0,,,,\ntag@x.org,,,,\"a\x1bb\",\nlast@x.org,,,,,\n"
+            + 'evil@x.org,"X\r\nBcc: y@y.org",,,,\n=?utf-8?q?x?=@x.org,,,,,\n'
+            + 'bidi@x.org,\u202eabc,,,,\nnul@x.org,\0,,,,\ntag@x.org,,,,"a\x1bb",\nlast@x.org,,,,,\n'
         )
     )
     assert report.added == 2
@@ -133,7 +121,9 @@ def test_bad_rows_are_reported_and_the_others_go_in(take: Import, store: Store, 
     assert person(store, site, "last@x.org")
 
 
-def test_unusable_values_are_left_empty_and_reported(take: Import, store: Store, site: Site) -> None:
+def test_unusable_values_are_left_empty_and_reported(
+    take: Import, store: Store, site: Site
+) -> None:
     report = accounted(
         take(HEAD + "a@x.org,A,kz,Germany,,\nb@x.org,B,russian,DE,,wild\nc@x.org,C,pt_BR,,,\n")
     )
@@ -235,7 +225,9 @@ def test_an_import_lowers_and_never_raises(
     assert state(store, site, "anna@x.org") is after
     assert report[came] if came != "refused" else len(report["refused"]) == 1
     with store.reading() as tx:
-        actions = [c.action for c in consents.of_subscriber(tx, person(store, site, "anna@x.org").id)]
+        actions = [
+            c.action for c in consents.of_subscriber(tx, person(store, site, "anna@x.org").id)
+        ]
         assert consents.first_broken(tx, "bulletin") is None
     lowered = after is UNSUBSCRIBED and held is not UNSUBSCRIBED
     assert actions == [ConsentAction.IMPORTED] + [ConsentAction.LEFT] * lowered
@@ -293,95 +285,6 @@ def test_a_second_list_of_the_same_person(take: Import, store: Store, site: Site
     assert len(report.refused) == 2 and "of the list `bulletin`" in report.refused[0].why
 
 
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        ({"consent": "  "}, "how these people agreed"),
-        ({"consent": "a\0b"}, "control character"),
-        ({"list_id": "buletin"}, "Did you mean `bulletin`"),
-        ({"tags": ("a\nb",)}, "the tag"),
-        ({"columns": {"Mail": "email"}}, "no column `Mail`"),
-        ({"encoding": "utf-99"}, "--encoding"),
-    ],
-)
-def test_an_order_that_does_not_fit(
-    take: Import, store: Store, options: dict[str, object], says: str
-) -> None:
-    before = dump(store)
-    with pytest.raises(UsageError) as caught:
-        take("email\nanna@x.org\n", **options)
-    assert says in str(caught.value)
-    assert dump(store) == before
-
-
-def test_evidence_must_not_name_the_person(take: Import) -> None:
-    report = take("email\nanna@x.org\nb@x.org\n", consent="Mail from <Anna@X.org>, 3 May.")
-    assert report.added == 1
-    (refused,) = report.refused
-    assert refused.value == "anna@x.org" and "kept for ever" in refused.why
-
-
-def test_a_wrong_byte_late_in_the_file_writes_nothing(
-    take: Import, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(importing, "CHUNK", 10)
-    before = dump(store)
-    rows = "".join(f"p{n}@x.org\n" for n in range(100))
-    with pytest.raises(MailoutError, match=r"people\.csv:102: byte"):
-        take(b"email\n" + rows.encode() + b"\xff\n")
-    assert dump(store) == before
-
-
-def test_a_crash_leaves_whole_chunks(
-    site: Site, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(importing, "CHUNK", 10)
-    file = "email,tags\n" + "".join(f"p{n}@x.org,t\n" for n in range(25))
-    drawn = 0
-
-    def failing(size: int) -> bytes:
-        nonlocal drawn
-        drawn += 1
-        if drawn > 15:
-            raise KeyboardInterrupt
-        return secrets.token_bytes(size)
-
-    order = importing.Order("bulletin", "said so")
-    with pytest.raises(KeyboardInterrupt):
-        importing.import_people(
-            site, store, io.BytesIO(file.encode()), "p.csv", order, NOW, failing
-        )
-    held = dump(store)
-    assert {len(held[t]) for t in ("subscriber", "subscription", "consent", "subscriber_tag")} == {10}
-    report = accounted(import_into(site, store, file))
-    assert (report.added, report.unchanged) == (15, 10)
-    with store.reading() as tx:
-        assert consents.first_broken(tx, "bulletin") is None
-
-
-def test_progress_is_told(site: Site, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "CHUNK", 10)
-    told: list[tuple[int, float]] = []
-    file = "email\n" + "".join(f"p{n}@x.org\n" for n in range(25))
-    importing.import_people(
-        site, store, io.BytesIO(file.encode()), "p.csv", importing.Order("bulletin", "x"), NOW,
-        secrets.token_bytes, lambda rows, fraction: told.append((rows, fraction)),
-    )  # fmt: skip
-    assert [rows for rows, _ in told] == [10, 20, 25]
-    assert told[-1][1] == 1.0
-
-
-def test_two_imports_at_once_make_no_double(site: Site, store: Store) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
-    file = "email,tags\n" + "".join(f"p{n}@x.org,t\n" for n in range(500))
-    with ThreadPoolExecutor(3) as pool:
-        reports = list(pool.map(lambda _: import_into(site, store, file), range(3)))
-    assert sorted(report.added for report in reports) == [0, 0, 500]
-    with store.reading() as tx:
-        assert consents.first_broken(tx, "bulletin") is None
-
-
 def test_the_moment_of_an_update_is_not_that_of_joining(
     take: Import, store: Store, site: Site
 ) -> None:
@@ -393,21 +296,3 @@ def test_the_moment_of_an_update_is_not_that_of_joining(
     )  # fmt: skip
     (membership,) = person(store, site, "anna@x.org").memberships
     assert membership.joined_at == NOW and membership.changed_at == NOW + timedelta(days=3)
-
-
-_piece = st.sampled_from(
-    ["a@x.org", "b@x.org", "A@X.org", "ü@x.org", "nope", ",", ",,,,,", "\n", "\r\n", '"', ";", "ru",
-     "kz", "active", "unsubscribed", "t;u", "\0", "'=x", "\u202e", "\ufeff"]
-)  # fmt: skip
-
-
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(pieces=st.lists(_piece, max_size=30), raw=st.binary(max_size=30))
-def test_any_file_is_a_report_or_a_clear_error(
-    site: Site, store: Store, pieces: list[str], raw: bytes
-) -> None:
-    for file in (HEAD + "".join(pieces), HEAD.encode() + raw, "".join(pieces).encode() + raw):
-        try:
-            accounted(import_into(site, store, file))
-        except MailoutError as error:
-            assert str(error)

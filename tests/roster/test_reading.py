@@ -61,7 +61,11 @@ def test_the_same_people_in_many_encodings(raw: bytes, encoding: str) -> None:
 
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
 def test_the_delimiter_is_that_of_the_header(mark: str) -> None:
-    raw = mark.join(["email", '"name, first; last"', "tags"]) + "\n" + mark.join(["a@b.org", "A", "x"])
+    raw = (
+        mark.join(["email", '"name, first; last"', "tags"])
+        + "\n"
+        + mark.join(["a@b.org", "A", "x"])
+    )
     found = table(raw)
     assert found.delimiter == mark
     assert [row.cells for row in found.rows if isinstance(row, Row)] == [("a@b.org", "A", "x")]
@@ -102,7 +106,8 @@ def test_utf_16_without_a_mark_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "encoding", ["nonsense", "base64", "rot13", "idna", "unicode_escape", "undefined", "x" * 500, "\0"]
+    "encoding",
+    ["nonsense", "base64", "rot13", "idna", "unicode_escape", "undefined", "x" * 500, "\0"],
 )
 def test_an_encoding_that_is_none(encoding: str) -> None:
     with pytest.raises(UsageError, match="there is no encoding"):
@@ -221,9 +226,30 @@ def test_a_header_that_does_not_do(header: list[str], mapped: dict[str, str], sa
 @given(
     st.binary(max_size=300)
     | st.text(max_size=200).map(str.encode)
-    | st.lists(st.sampled_from(
-        ["email", "a@b.org", ",", ";", "\t", '"', '""', "\n", "\r", "\r\n", "\0", "'", "name", "=", "sep="]
-    ), max_size=40).map("".join).map(str.encode),
+    | st.lists(
+        st.sampled_from(
+            [
+                "email",
+                "a@b.org",
+                ",",
+                ";",
+                "\t",
+                '"',
+                '""',
+                "\n",
+                "\r",
+                "\r\n",
+                "\0",
+                "'",
+                "name",
+                "=",
+                "sep=",
+            ]
+        ),
+        max_size=40,
+    )
+    .map("".join)
+    .map(str.encode),
     st.sampled_from(["", "utf-8", "latin-1", "utf-16", "cp1251", "gb18030", "utf-8-sig"]),
 )
 @example(b'sep="\nemail\n', "")

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from newcomers import LONG_AGO
 
 from mailout.core.address import Address
 from mailout.core.errors import MailoutError
@@ -16,6 +15,7 @@ from mailout.core.subscription import SubscriptionState
 from mailout.store import people, roster
 from mailout.store.engine import Store
 from mailout.store.segments import condition
+from newcomers import LONG_AGO
 
 KEY = b"k" * 32
 JOINED = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -273,23 +273,23 @@ def erase(context: click.Context, address: str, yes: bool) -> None:
     site = read_site(context)
     key = people.key_of(site, address)
     with opened(site) as store:
-        if not yes:
+        if not yes and not people.is_erased(site, store, address):
             people.show(site, store, address)
-            _ask_again(site_key=lambda text: people.key_of(site, text), key=key)
+            _ask_again(lambda text: people.key_of(site, text), key)
         gone = people.erase(site, store, address, datetime.now(UTC))
     say("Erased. Backups made before today still hold the address until they are deleted.")
     if not gone:
         note(
-            "Another mailout is using the store, so its file may hold traces for now: "
-            "`mailout subscribers erase` of anybody else, or `mailout doctor`, takes them out."
+            "Another mailout is using the store, so its file still holds traces: "
+            "erase the same address again when that one is done."
         )
 
 
-def _ask_again(site_key: Callable[[str], str], key: str) -> None:
+def _ask_again(key_of: Callable[[str], str], key: str) -> None:
     if not console.at_terminal():
         raise UsageError("an erasure cannot be taken back", fix="Add --yes if you are sure.")
     typed = click.prompt("There is no way back. Type the address again", err=True)
-    if site_key(typed) != key:
+    if key_of(typed) != key:
         raise MailoutError("that is another address; nobody was erased")
 
 

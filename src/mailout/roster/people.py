@@ -14,6 +14,7 @@ from mailout.core.event import EventKind
 from mailout.core.site import Site
 from mailout.core.subscriber import Subscriber
 from mailout.core.subscription import SubscriptionState
+from mailout.core.suppression import SuppressionReason
 from mailout.roster import entry, reading, segments
 from mailout.roster.entry import Entry
 from mailout.roster.evidence import Evidence, addresses_in, require_wording
@@ -178,28 +179,29 @@ def erase(site: Site, store: Store, address: str, now: datetime) -> bool:
     """Whether the person is gone from the store's files as well as from its tables.
 
     Their rows are deleted, what quoted them emptied, the keyed hash of the address stays
-    suppressed for ever. False: another mailout was using the store; its next erasure, or
-    `erasure.scrub`, takes the last bytes. Raises: MailoutError if there is nobody.
+    suppressed for ever. False: another mailout was using the store; erasing the same address
+    again, any time later, takes the last bytes. Raises: MailoutError if there is nobody.
     """
-    with store.writing() as tx:
-        bulk.lock(tx)
-        person = _found(tx, site, address)
-        consents.append(
-            tx,
-            [
-                Consent(
-                    membership.list_id,
-                    person.id,
-                    person.address_key,
-                    ConsentAction.ERASED,
-                    now,
-                    source="subscribers erase",
-                )
-                for membership in person.memberships
-            ],
-        )
-        erasure.forget(tx, person.id, person.address_key, now)
+    if not is_erased(site, store, address):
+        with store.writing() as tx:
+            bulk.lock(tx)
+            person = _found(tx, site, address)
+            consents.append(tx, [_erased(person, one.list_id, now) for one in person.memberships])
+            erasure.forget(tx, person.id, person.address_key, now)
     return erasure.scrub(store)
+
+
+def is_erased(site: Site, store: Store, address: str) -> bool:
+    """Whether this address was erased before. Raises: UsageError if it is no address."""
+    key = key_of(site, address)
+    with store.reading() as tx:
+        return bulk.suppressed(tx, [key], "").get(key) is SuppressionReason.ERASED
+
+
+def _erased(person: Subscriber, list_id: str, now: datetime) -> Consent:
+    source = "subscribers erase"
+    action = ConsentAction.ERASED
+    return Consent(list_id, person.id, person.address_key, action, now, source=source)
 
 
 def key_of(site: Site, address: str) -> str:

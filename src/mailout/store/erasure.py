@@ -63,7 +63,7 @@ def _scrub_sqlite(store: Store) -> bool:
             return False
         raise MailoutError(
             f"the person is erased, but the store's file could not be rewritten: {error}",
-            fix="Make room on the disk, then erase the next person or run `erase --now`.",
+            fix="Make room on the disk, then erase the same address again.",
         ) from error
     finally:
         connection.invalidate()  # its busy_timeout is not the one that others expect
