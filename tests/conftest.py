@@ -24,8 +24,8 @@ from mailout.config.site import read_site
 from mailout.core.site import Site, StoreSettings
 from mailout.store.engine import Store, open_store
 from mailout.store.schema import upgrade
+from places import REPOSITORY
 
-REPOSITORY = Path(__file__).parent.parent
 _TEMPLATE = "mailout_template"
 
 # Machines differ in speed, and a test of ours waits for disks: no example is too slow.

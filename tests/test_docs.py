@@ -11,11 +11,11 @@ from pathlib import Path
 import click
 import pytest
 
-from conftest import REPOSITORY
 from mailout.cli.main import mailout
 from mailout.config.site import read_site
 from mailout.core import site as settings
 
+REPOSITORY = Path(__file__).parent.parent
 _COMMANDS = (REPOSITORY / "docs" / "commands.md").read_text(encoding="utf-8")
 _PAGES = sorted(
     path

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import REPOSITORY
+from places import REPOSITORY
 
 
 def run(*words: str | Path, home: Path) -> str:

@@ -11,7 +11,7 @@ from mailout.core.address import Address
 from mailout.core.message import Prepared, Reader, list_headers, prepare_message
 from mailout.core.site import MailingList, Site
 from mailout.core.token import message_id, return_path_token
-from mailout.smtp.pipeline import Envelope
+from mailout.smtp.envelope import Envelope
 from mailout.store import issues
 from mailout.store.claims import Claimed
 from mailout.store.engine import Store

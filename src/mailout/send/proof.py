@@ -12,7 +12,7 @@ from mailout.core.message import Reader, list_headers, prepare_message
 from mailout.core.site import MailingList, Site
 from mailout.core.token import message_id
 from mailout.send.run import relay_of
-from mailout.smtp.pipeline import Envelope
+from mailout.smtp.envelope import Envelope
 from mailout.smtp.session import submit_all
 
 

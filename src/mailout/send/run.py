@@ -38,7 +38,8 @@ from mailout.core.site import Relay, Site
 from mailout.send.compose import Composer
 from mailout.send.ledger import Ledger, Turn, Turned
 from mailout.send.plan import retry_plan
-from mailout.smtp.pipeline import Envelope, Pipeline
+from mailout.smtp.envelope import Envelope
+from mailout.smtp.pipeline import Pipeline
 from mailout.smtp.replies import Reply
 from mailout.smtp.session import RelayProblem, open_pipeline, refuses_us
 from mailout.store import deliveries, dispatches, issues

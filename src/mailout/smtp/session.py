@@ -28,7 +28,8 @@ from aiosmtplib.errors import (
 from mailout.core.delivery import Outcome, Verdict
 from mailout.core.errors import TryLater
 from mailout.core.site import Relay
-from mailout.smtp.pipeline import Envelope, Offer, Pipeline, Source
+from mailout.smtp.envelope import Envelope, Offer, Source
+from mailout.smtp.pipeline import Pipeline
 from mailout.smtp.replies import Reply
 
 _MOST_TEXT = 500  # characters of a reply that are shown

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import String, bindparam, case, insert, or_, select, update
 
 from mailout.core.delivery import DeliveryState, Outcome, Step, Verdict
 from mailout.core.event import EventKind
@@ -132,7 +132,7 @@ WHERE id = ANY(%(ids)s::bigint[]) AND state = 'claimed' AND worker = %(worker)s"
 _SET_OUTCOME = """
 UPDATE delivery SET state = r.state, next_at = r.next_at, ended_at = r.ended_at,
   worker = '', lease_until = NULL, last_code = r.code, last_enhanced = r.enhanced,
-  last_text = r.text, relay = r.relay
+  last_text = CASE WHEN delivery.subscriber_id IS NULL THEN '' ELSE r.text END, relay = r.relay
 FROM {rows}
 WHERE delivery.id = r.id AND delivery.state = 'sending' AND delivery.worker = {worker}"""
 _FIELDS = ("id", "state", "next_at", "ended_at", "code", "enhanced", "text", "relay")
@@ -289,7 +289,8 @@ _EVENT_SOURCE = select(
     bindparam("provider"),
     bindparam("code"),
     bindparam("enhanced"),
-    bindparam("text"),
+    # Servers' words quote addresses: none is kept of a person who is erased.
+    case((DELIVERY.c.subscriber_id.is_(None), ""), else_=bindparam("text", type_=String)),
     bindparam("relay"),
 ).where(DELIVERY.c.id == bindparam("of_delivery"))
 
