@@ -6,6 +6,7 @@ Standards: RFC 5321 4.2 (replies), RFC 2034 4 and RFC 3463 (enhanced codes).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 _LINE = re.compile(rb"(\d{3})(?:([ -])(.*))?", re.S)
@@ -49,20 +50,21 @@ class ReplyReader:
         self._lines: list[bytes] = []
         self._size = 0
 
-    def feed(self, data: bytes) -> list[Reply]:
-        """The replies that are complete with `data`. Raises: Nonsense."""
+    def feed(self, data: bytes) -> Iterator[Reply]:
+        """The replies that are complete with `data`, one by one: those before nonsense count.
+
+        Raises: Nonsense.
+        """
         lines = (self._rest + data if self._rest else data).split(b"\n")
         self._rest = lines.pop()
-        if len(self._rest) > _MOST_BYTES:
-            raise Nonsense("a line without end")
-        replies = []
         for line in lines:
             # Nearly every reply is one line; this is the hot path of a send.
             if line[3:4] == b" " and not self._lines and line[:3].isdigit():
-                replies.append(Reply(int(line[:3]), line[4:]))
+                yield Reply(int(line[:3]), line[4:])
             elif (reply := self._line(line)) is not None:
-                replies.append(reply)
-        return replies
+                yield reply
+        if len(self._rest) > _MOST_BYTES:
+            raise Nonsense("a line without end")
 
     def _line(self, line: bytes) -> Reply | None:
         match = _LINE.fullmatch(line.rstrip(b"\r"))
