@@ -14,6 +14,7 @@ import pytest
 from mailout.cli.main import mailout
 from mailout.config.site import read_site
 from mailout.core import site as settings
+from mailout.send import run
 
 REPOSITORY = Path(__file__).parent.parent
 _COMMANDS = (REPOSITORY / "docs" / "commands.md").read_text(encoding="utf-8")
@@ -105,6 +106,16 @@ def test_every_dependency_has_a_line_in_its_page() -> None:
     told = re.findall(r"(?m)^\| ([a-z0-9-]+) \|", page)
     names = [re.split(r"[\[<>=]", dependency)[0] for dependency in wanted]
     assert sorted(told) == sorted([*names, "package", "package"])
+
+
+def test_the_pages_name_the_bound_that_the_sender_keeps() -> None:
+    for name, words in (
+        ("delivery.md", f"At most {run._WINDOW} rows for each connection"),
+        ("delivery.md", f"before the wire; at most {run._WINDOW} for each connection"),
+        ("ARCHITECTURE.md", f"at most {run._WINDOW} per connection"),
+        ("adr/0002-one-state-machine-and-a-commit-before-the-wire.md", f"at most {run._WINDOW}"),
+    ):
+        assert words in (REPOSITORY / "docs" / name).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))

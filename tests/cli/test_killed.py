@@ -1,0 +1,59 @@
+"""`kill -9` in the middle of a send: the same command goes on, nobody lost, nobody doubled
+beyond what was in doubt, and what came twice has one Message-ID."""
+
+from __future__ import annotations
+
+import email
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+
+from command_line import CommandLine
+from mailout.smtp.catcher import Catcher
+
+PEOPLE = 400
+KILLS = 3
+CONNECTIONS = 3
+IN_DOUBT = 20  # a connection, at each kill (docs/delivery.md)
+
+
+def test_killed_again_and_again_everybody_gets_it(shell: CommandLine, catcher: Catcher) -> None:
+    addresses = {f"p{n}@example.org" for n in range(PEOPLE)}
+    rows = "".join(f"{address},unions\n" for address in sorted(addresses))
+    shell.import_people("email,tags\n" + rows)
+    rng = random.Random(PEOPLE)
+    with shell.relay(catcher):
+        for _ in range(KILLS):
+            process = start(shell)
+            seen = catcher.accepted
+            # Killed while mails go out, at a moment that nobody chose.
+            while catcher.accepted < seen + rng.randrange(20, 90) and process.poll() is None:
+                time.sleep(0.001)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        done = start(shell)
+        assert done.wait(60) == 0
+    ids: dict[str, list[str]] = defaultdict(list)
+    for message in catcher.messages:
+        ids[message.recipients[0]].append(email.message_from_bytes(message.content)["Message-ID"])
+    assert set(ids) == addresses, "nobody is lost"
+    doubled = sum(len(found) - 1 for found in ids.values())
+    assert doubled <= KILLS * CONNECTIONS * IN_DOUBT
+    assert all(len(set(found)) == 1 for found in ids.values()), "the same Message-ID"
+    counts = shell("status", "--json").json["deliveries"]
+    assert counts["accepted"] == PEOPLE
+    assert sum(counts.values()) == PEOPLE
+
+
+def start(shell: CommandLine) -> subprocess.Popen[bytes]:
+    words = [sys.executable, "-m", "mailout", "--site", str(shell.root)]
+    return subprocess.Popen(
+        [*words, "send", "--segment", "unions", "--yes"],
+        env=os.environ.copy(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
