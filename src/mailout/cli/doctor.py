@@ -61,7 +61,7 @@ def doctor_command(context: click.Context, as_json_: bool) -> None:
 
 def _checks(site: Site) -> Iterator[_Check]:
     # Without config.toml, lists and keys in order there is no site to check: read before.
-    yield _Check(f"settings, {len(site.lists)} list(s) and keys in {site.root}")
+    yield _Check(f"settings, lists ({', '.join(site.lists)}) and keys in {site.root}")
     yield _try("templates", lambda: read_templates(site.root))
     language = default_language(site)
     yield _try("posts", lambda: sources.read_posts(site.root, language))

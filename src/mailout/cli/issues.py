@@ -54,7 +54,8 @@ def new(context: click.Context, posts: tuple[str, ...], list_id: str | None) -> 
         plan = plan_draft(site, store, mailing_list, posts)
     if plan is None:
         raise MailoutError(
-            "every post is in a sent issue already, or a draft", fix="`mailout posts new TITLE`."
+            "every post is in a sent issue already, or a draft",
+            fix="Begin one with `mailout posts new TITLE`.",
         )
     write_draft(site, mailing_list, plan)
     say(plan.file)
@@ -172,7 +173,9 @@ def approve_command(context: click.Context, issue: str) -> None:
     with opened(site) as store:
         found = known_issue(store, issue)
         if found.sent_at is not None:
-            raise MailoutError(f"the issue `{issue}` was sent already")
+            raise MailoutError(
+                f"the issue `{issue}` was sent already", fix="Write a new one for a correction."
+            )
         with store.writing() as tx:
             issues.approve(tx, found, datetime.now(UTC))
     say(f"Approved: {issue} ({found.content_hash[:12]}). `mailout send {issue} --segment NAME`.")
@@ -186,7 +189,7 @@ def known_issue(store: Store, name: str) -> Issue:
             names = [known.name for known in issues.newest_first(tx)]
             raise UsageError(
                 f"no issue `{name}` has been compiled",
-                fix=nearest(name, names) or f"`mailout compile {name}`.",
+                fix=nearest(name, names) or f"Is it in issues/? Then `mailout compile {name}`.",
             )
     return issue
 
@@ -199,7 +202,9 @@ def _moment(row: Mapping[str, object], key: str, site: Site) -> str:
 def _newest_file(site: Site) -> str:
     plans = sources.read_issues(site.root, default_language(site))
     if not plans:
-        raise MailoutError("there is no issue in issues/", fix="`mailout issues new`.")
+        raise MailoutError(
+            "there is no issue in issues/", fix="Draft one with `mailout issues new`."
+        )
     return max(plans)
 
 

@@ -64,7 +64,7 @@ def list_(context: click.Context, as_json_: bool) -> None:
         sent = {key for list_id in site.lists for key in issues.posts_in_sent(tx, list_id)}
     rows = []
     for key, texts in posts.items():
-        first = next(iter(texts.values()))
+        first = texts.get(default_language(site)) or next(iter(texts.values()))
         rows.append(
             {
                 "key": key,

@@ -138,7 +138,7 @@ def _make_issue(site: Site, store: Store, order: _Order) -> Issue | None:
     if drafted is None:
         return None
     write_draft(site, order.mailing_list, drafted)
-    note(f"Composed {drafted.file} of {len(drafted.posts)} posts: {', '.join(drafted.posts)}")
+    note(f"Composed {drafted.file} of these posts: {', '.join(drafted.posts)}")
     return compile_and_save(site, store, drafted.name)
 
 
@@ -211,7 +211,9 @@ def _show_audience(
     note(f"\n{name} to {order.segment}" + (f" less {order.exclude}" if order.exclude else ""))
     for variant in variants:
         note(f"  {variant.language}: {variant.subject}")
-    readers = ", ".join(f"{n} {code or '?'}" for code, n in sorted(audience.by_language.items()))
+    readers = ", ".join(
+        f"{n} {code or '(none)'}" for code, n in sorted(audience.by_language.items())
+    )
     note(f"To {audience.total} people ({readers or 'nobody'}).")
     if audience.left_out:
         note(f"Left out: {leaving_out(audience.left_out)}.")

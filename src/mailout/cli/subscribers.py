@@ -32,8 +32,9 @@ _SHOWN_REFUSED = 50
 def subscribers_command() -> None:
     """Import, list, show, add, tag, export and erase people.
 
-    Example: mailout subscribers import people.csv --list bulletin \\
-    --consent "signed the list at the meeting of 3 May" --tag unions
+    \b
+    Example:
+      mailout subscribers import people.csv --list bulletin --consent "signed at the gate"
     """
 
 
@@ -65,7 +66,9 @@ def import_(
     left, complained or was erased comes back by an import, and importing a file twice
     changes nothing.
 
-    Example: mailout subscribers import people.csv --list bulletin --tag unions
+    \b
+    Example:
+      mailout subscribers import people.csv --list bulletin --consent "signed at the gate"
     """
     site = read_site(context)
     site.list_named(list_id)

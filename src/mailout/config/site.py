@@ -109,13 +109,14 @@ def relay_of_url(url: str) -> Relay:
         )
     tls, default_port = _SCHEMES[parts.scheme]
     options = parse_qs(parts.query)
-    unknown = sorted(set(options) - {"connections"})
+    unknown = sorted(set(options) - {"connections", "depth"})
     if unknown:
         raise UsageError(f"unknown option `{unknown[0]}`", where=name)
     try:
         connections = int(options.get("connections", ["4"])[0])
+        depth = int(options.get("depth", ["8"])[0])
     except ValueError:
-        raise UsageError("`connections` must be a number", where=name) from None
+        raise UsageError("`connections` and `depth` must be numbers", where=name) from None
     relay = Relay(
         host=parts.hostname,
         port=port or default_port,
@@ -124,6 +125,7 @@ def relay_of_url(url: str) -> Relay:
         password=unquote(parts.password or ""),
         password_env="MAILOUT_RELAY_PASSWORD",  # noqa: S106 - the name of a variable
         connections=connections,
+        depth=depth,
     )
     _check_relay(relay, name)
     return relay

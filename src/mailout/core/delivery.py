@@ -7,9 +7,9 @@
 | sending | committed before the wire, leased until `lease_until` | outcome, or lapse -> unknown |
 | accepted | the next hop took responsibility (2xx after the data) | - |
 | refused | permanent 5xx in the session | - |
-| expired | retries used up | resend |
+| expired | retries used up | - |
 | skipped | suppressed, unsubscribed or paused between enqueue and claim | - |
-| unknown | connection or process died with the body on the wire | resend with the same Message-ID |
+| unknown | connection or process died with the body on the wire, and retries are used up | - |
 | cancelled | the organiser called the issue off | - |
 
 Standards: RFC 5321 4.2 (replies), RFC 3463 (enhanced codes), RFC 5321 4.5.4.1 (retries).

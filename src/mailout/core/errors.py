@@ -26,7 +26,10 @@ class MailoutError(Exception):
     def __str__(self) -> str:
         """The one line that is printed: `where: what. What to do.`"""
         line = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{line.rstrip('.')}. {self.fix}" if self.fix else line
+        if not self.fix:
+            return line
+        line = line.rstrip(".")
+        return f"{line}{'' if line.endswith(('?', '!')) else '.'} {self.fix}"
 
 
 class UsageError(MailoutError):

@@ -90,7 +90,12 @@ _PLAIN_WORD = re.compile(r"[^\s()<>=!,\"\\]+")
 
 
 class BadRule(MailoutError):
-    """A rule that cannot be read; the text shows it with a caret under the place."""
+    """A rule that cannot be read; `picture` shows it with a caret under the place."""
+
+    picture = ""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}\n{self.picture}"
 
 
 def parse(text: str, where: str = "") -> Rule:
@@ -292,6 +297,6 @@ class _Parser:
         return found
 
     def _refuse(self, why: str, fix: str = "") -> NoReturn:
-        at = self._peek().at
-        shown = f"{why}\n  {self.text}\n  {' ' * at}^\n"
-        raise BadRule(shown, where=self.where, fix=fix)
+        error = BadRule(why, where=self.where, fix=fix)
+        error.picture = f"  {self.text}\n  {' ' * self._peek().at}^"
+        raise error

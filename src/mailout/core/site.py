@@ -155,7 +155,9 @@ class MailingList:
         segments = self.settings.segments
         if segment not in segments:
             raise UsageError(
-                f"the list `{self.id}` has no segment `{segment}`", fix=nearest(segment, segments)
+                f"the list `{self.id}` has no segment `{segment}`",
+                where=f"lists/{self.id}.toml",
+                fix=nearest(segment, segments),
             )
         return parse_rule(segments[segment].rule, f"lists/{self.id}.toml [segments.{segment}]")
 

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from mailout import catalogue
 from mailout.core import language as languages
-from mailout.core import markup, plain
+from mailout.core import markup, parity, plain
 from mailout.core.errors import BadFile, MailoutError, nearest, place
 from mailout.core.inline import inline
 from mailout.core.issue import IssuePlan, Variant, Wording
@@ -68,8 +68,12 @@ def compile_issue(
         rendered = Templates(templates, words)
         name = plan.template
         html = inline(rendered.render(f"{name}.html.j2", context), f"templates/{name}.html.j2")
-        text = plain.tidy(rendered.render(f"{name}.txt.j2", context))
+        if f"{name}.txt.j2" in templates:
+            text = plain.tidy(rendered.render(f"{name}.txt.j2", context))
+        else:
+            text = parity.text_of(html)  # a template of the site's own without a text twin
         _check_slots(html, text, name)
+        warnings += _parity_warnings(html, text, code)
         size = len(html.encode())
         if size > _CLIPPED:
             warnings.append(
@@ -123,6 +127,17 @@ def _picture_warnings(chosen: Sequence[Mapping[str, Post]]) -> list[str]:
         for post in texts.values()
         for line, source in markup.pictures(post.body)
     ]
+
+
+def _parity_warnings(html: str, text: str, code: str) -> list[str]:
+    """What readers of the text part would miss; receivers count such mail as spam."""
+    warnings = []
+    if words := parity.missing_words(html, text):
+        shown = ", ".join(words[:8]) + (", .." if len(words) > 8 else "")
+        warnings.append(f"the `{code}` text part lacks words of the HTML: {shown}")
+    if links := parity.missing_links(html, text):
+        warnings.append(f"the `{code}` text part lacks links of the HTML: {', '.join(links)}")
+    return warnings
 
 
 def _check_headers(variant: Variant, headers: ListHeaders, plan: IssuePlan) -> None:

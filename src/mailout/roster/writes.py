@@ -32,7 +32,7 @@ class Came(StrEnum):
 def why_not(person: Entry, known: stored.Known | None, suppressed: SuppressionReason | None) -> str:
     """Why this person may not be taken in; empty if they may."""
     if suppressed is not None:
-        return f"suppressed ({suppressed}): no import brings them back"
+        return f"suppressed ({suppressed}): only they can come back, by signing up"
     left = known is not None and known.state is SubscriptionState.UNSUBSCRIBED
     if left and person.state is not SubscriptionState.UNSUBSCRIBED:
         return "unsubscribed: only their own new sign-up brings them back"

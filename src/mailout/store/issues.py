@@ -120,10 +120,8 @@ def save_compiled(
 
 
 def variants(tx: Tx, issue_id: int) -> tuple[Variant, ...]:
-    """The compiled variants, in the order of their languages."""
-    rows = tx.execute(
-        select(VARIANT).where(VARIANT.c.issue_id == issue_id).order_by(VARIANT.c.language)
-    )
+    """The compiled variants, in the order of the list's languages."""
+    rows = tx.execute(select(VARIANT).where(VARIANT.c.issue_id == issue_id).order_by(VARIANT.c.id))
     return tuple(
         Variant(row.language, row.subject, row.html, row.text, row.edition) for row in rows
     )
