@@ -257,9 +257,9 @@ def test_doctor_names_what_would_keep_a_send_from_working(
 ) -> None:
     with shell.relay(catcher):
         good = shell("doctor")
-    assert "FAIL" not in good.out and "ok    store" in good.out
-    catcher.stop()
-    bad = shell("doctor", code=1)
+        assert "FAIL" not in good.out and "ok    store" in good.out
+        catcher.stop()
+        bad = shell("doctor", code=1)
     assert "FAIL  relay" in bad.out
 
 

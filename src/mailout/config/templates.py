@@ -7,7 +7,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from mailout.config.starter import starter
-from mailout.core.errors import BadFile, place
+from mailout.core.errors import BadFile, decoded
 
 _SUFFIX = ".j2"
 
@@ -38,11 +38,6 @@ def _read_folder(folder: Traversable, prefix: str) -> Iterator[tuple[str, str]]:
 
 def _read(file: Traversable, shown: str) -> str:
     try:
-        return file.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise BadFile(
-            "this is not UTF-8", where=place(shown, line), fix="Save the file as UTF-8."
-        ) from None
+        return decoded(file.read_bytes(), shown)
     except OSError as error:
         raise BadFile(f"cannot be read: {error.strerror}", where=shown) from None

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from mailout.core.errors import BadFile, nearest, place
+from mailout.core.errors import BadFile, decoded, nearest, place
 
 T = TypeVar("T")
 
@@ -28,12 +28,7 @@ def read(path: Path, shown: str) -> tuple[dict[str, Any], str]:
     Raises: BadFile with line and column.
     """
     try:
-        source = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise BadFile(
-            "this is not UTF-8", where=place(shown, line), fix="Save the file as UTF-8."
-        ) from None
+        source = decoded(path.read_bytes(), shown)
     except OSError as error:
         raise BadFile(f"cannot be read: {error.strerror}", where=shown) from None
     try:

@@ -67,3 +67,14 @@ def place(file: str, line: int | None = None, column: int | None = None) -> str:
         if column is not None:
             parts.append(str(column))
     return ":".join(parts)
+
+
+def decoded(raw: bytes, shown: str) -> str:
+    """The text of a file's bytes, UTF-8 with or without a BOM. Raises: BadFile with the line."""
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise BadFile(
+            "this is not UTF-8", where=place(shown, line), fix="Save the file as UTF-8."
+        ) from None

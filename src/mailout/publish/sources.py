@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mailout.core import issue as core_issue
 from mailout.core import post as core_post
-from mailout.core.errors import BadFile, MailoutError, UsageError, nearest, place
+from mailout.core.errors import BadFile, MailoutError, UsageError, decoded, nearest
 from mailout.core.issue import IssuePlan
 from mailout.core.post import Post
 
@@ -96,10 +96,4 @@ def _text(path: Path, root: Path) -> str:
         raise BadFile(f"cannot be read: {error.strerror}", where=shown) from None
     if len(raw) > _MOST_BYTES:
         raise BadFile(f"{len(raw) // 1_000_000} MB of text", where=shown, fix="Is this a post?")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise BadFile(
-            "this is not UTF-8", where=place(shown, line), fix="Save the file as UTF-8."
-        ) from None
+    return decoded(raw, shown)
