@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 help:
 	@echo "make demo    install into .venv and show the whole trip on this machine"
 	@echo "make test    install the test extras too and run everything that CI runs"
+	@echo "make bench   measure the sender beside Postfix's smtp-source (needs Debian's postfix)"
 	@echo "make format  put the code into its form"
 	@echo "make clean   take .venv and caches away"
 
@@ -41,6 +42,9 @@ lint: $(VENV)/installed-for-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(VENV)/installed-for-tests
+	$(BIN)/python benchmarks/send.py $(ARGS)
 
 format: $(VENV)/installed-for-tests
 	$(BIN)/ruff check --fix .
