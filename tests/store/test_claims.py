@@ -8,9 +8,9 @@ from sqlalchemy import text
 
 from mailout.core.delivery import DeliveryState, Outcome, Step, Verdict
 from mailout.core.site import Site
-from mailout.store import claims, deliveries
-from mailout.store.claims import Recorded
+from mailout.store import claims, deliveries, outcomes
 from mailout.store.engine import Store
+from mailout.store.outcomes import Recorded
 from newcomers import join
 from send_desk import Desk
 
@@ -43,7 +43,7 @@ def test_the_claim_walks_the_index_of_queued_deliveries(site: Site, store: Store
         assert "USING INDEX ix_delivery_queued" in told
         assert "TEMP B-TREE" not in told
         plan = tx.connection().exec_driver_sql(
-            "EXPLAIN QUERY PLAN" + claims._RECORD["sqlite"], {"rows": "[]", "worker": "w"}
+            "EXPLAIN QUERY PLAN" + outcomes._RECORD["sqlite"], {"rows": "[]", "worker": "w"}
         ).all()  # fmt: skip
         told = " ".join(str(row[3]) for row in plan)
         assert "SEARCH delivery USING INTEGER PRIMARY KEY" in told
@@ -70,7 +70,7 @@ def test_who_lost_the_lease_starts_and_records_nothing(site: Site, store: Store)
         assert {d.id for d in again} == {held[1].id}
         assert claims.start(tx, [held[1].id], "old", LEASE) == set()
         outcome = Outcome(Verdict.ACCEPTED, 250, "", "ok", "r")
-        claims.record(tx, [Recorded(held[1], outcome, Step(DeliveryState.ACCEPTED))], "old", NOW)
+        outcomes.record(tx, [Recorded(held[1], outcome, Step(DeliveryState.ACCEPTED))], "old", NOW)
     with store.reading() as tx:
         assert deliveries.count(tx, issue_id=issue) == {
             DeliveryState.SENDING: 1, DeliveryState.CLAIMED: 1,

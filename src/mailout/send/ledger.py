@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
 
-from mailout.store import claims
-from mailout.store.claims import Claimed, Recorded
+from mailout.store import claims, outcomes
+from mailout.store.claims import Claimed
 from mailout.store.engine import Store
+from mailout.store.outcomes import Recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Ledger:
 
     def _write(self, turn: Turn, now: datetime, lease_until: datetime) -> Turned:
         with self.store.writing() as tx:
-            claims.record(tx, turn.outcomes, self.worker, now)
+            outcomes.record(tx, turn.outcomes, self.worker, now)
             if turn.give_back:
                 claims.give_back(tx, [one.id for one in turn.give_back], self.worker)
             started: Sequence[Claimed] = ()

@@ -13,9 +13,10 @@ from mailout.core.delivery import Outcome, RetryPlan, Verdict, after_attempt
 from mailout.core.site import Site
 from mailout.send import presence
 from mailout.send.plan import retry_plan
-from mailout.store import claims
-from mailout.store.claims import Claimed, Recorded
+from mailout.store import claims, outcomes
+from mailout.store.claims import Claimed
 from mailout.store.engine import Store
+from mailout.store.outcomes import Recorded
 
 _LOST = Outcome(Verdict.UNKNOWN, text="the sender died with the message on the wire")
 
@@ -27,7 +28,7 @@ def recover(store: Store, site: Site, now: datetime) -> int:
         dead = presence.dead_among(site.root, claims.holders(tx))
         lost = claims.lapsed(tx, now, dead)
         for worker, held in lost.items():
-            claims.record(tx, [_recorded(delivery, now, plan) for delivery in held], worker, now)
+            outcomes.record(tx, [_recorded(delivery, now, plan) for delivery in held], worker, now)
     return sum(map(len, lost.values()))
 
 

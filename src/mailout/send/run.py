@@ -43,9 +43,10 @@ from mailout.smtp.pipeline import Pipeline
 from mailout.smtp.replies import Reply
 from mailout.smtp.session import RelayProblem, open_pipeline, refuses_us
 from mailout.store import deliveries, dispatches, issues
-from mailout.store.claims import Claimed, Recorded
+from mailout.store.claims import Claimed
 from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Store
+from mailout.store.outcomes import Recorded
 
 _WINDOW = 20  # deliveries a connection that are `sending` and not recorded, at most
 _CLAIM = 500  # deliveries claimed at once

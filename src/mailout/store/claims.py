@@ -1,4 +1,4 @@
-"""The hot path: deliveries claimed, started and recorded, a batch a statement.
+"""The hot path in: deliveries claimed and started, a batch a statement.
 
 These are plain SQL, one JSON parameter a batch: through the ORM they took a third longer,
 and a batch in one parameter is worked off by the database without the interpreter. Both
@@ -16,19 +16,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import String, bindparam, case, insert, or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 
-from mailout.core.delivery import DeliveryState, Outcome, Step, Verdict
-from mailout.core.event import EventKind
-from mailout.store.columns import UtcTime
+from mailout.core.delivery import DeliveryState
+from mailout.store.columns import dialect_of, stored_moment
 from mailout.store.engine import Tx
-from mailout.store.tables import DELIVERY, EVENT, SUBSCRIBER
-
-_EVENT_OF = {
-    Verdict.DEFERRED: EventKind.DEFERRED,
-    Verdict.REFUSED: EventKind.REFUSED,
-    Verdict.UNKNOWN: EventKind.UNKNOWN,
-}
+from mailout.store.tables import DELIVERY, SUBSCRIBER
 
 
 class Claimed(NamedTuple):
@@ -56,14 +49,6 @@ class Claimed(NamedTuple):
     def provider(self) -> str:
         """The domain of the address, lower case."""
         return self.address.rpartition("@")[2].lower()
-
-
-class Recorded(NamedTuple):
-    """The end of one attempt: the delivery, what came of it, and where it goes."""
-
-    delivery: Claimed
-    outcome: Outcome
-    step: Step
 
 
 # What is due, marked as claimed. SQLite takes the ids first, all in one value, since its
@@ -129,28 +114,6 @@ UPDATE delivery SET state = 'sending', lease_until = %(lease)s, attempts = attem
 WHERE id = ANY(%(ids)s::bigint[]) AND state = 'claimed' AND worker = %(worker)s""",
 }
 
-_SET_OUTCOME = """
-UPDATE delivery SET state = r.state, next_at = r.next_at, ended_at = r.ended_at,
-  worker = '', lease_until = NULL, last_code = r.code, last_enhanced = r.enhanced,
-  last_text = CASE WHEN delivery.subscriber_id IS NULL THEN '' ELSE r.text END, relay = r.relay
-FROM {rows}
-WHERE delivery.id = r.id AND delivery.state = 'sending' AND delivery.worker = {worker}"""
-_FIELDS = ("id", "state", "next_at", "ended_at", "code", "enhanced", "text", "relay")
-_RECORD = {
-    # LIMIT -1 makes the rows once, up front; else every delivery is held against each.
-    "sqlite": _SET_OUTCOME.format(
-        rows="(SELECT value ->> 0 AS id, value ->> 1 AS state, value ->> 2 AS next_at,"
-        " value ->> 3 AS ended_at, value ->> 4 AS code, value ->> 5 AS enhanced,"
-        " value ->> 6 AS text, value ->> 7 AS relay FROM json_each(:rows) LIMIT -1) AS r",
-        worker=":worker",
-    ),
-    "postgresql": _SET_OUTCOME.format(
-        rows="json_to_recordset(%(rows)s::json) AS r(id bigint, state text, next_at timestamptz,"
-        " ended_at timestamptz, code int, enhanced text, text text, relay text)",
-        worker="%(worker)s",
-    ),
-}
-
 
 def claim(
     tx: Tx,
@@ -190,14 +153,14 @@ def _claim_ids(
     most: int,
     after: int,
 ) -> list[int]:
-    dialect = _dialect(tx)
+    dialect = dialect_of(tx)
     due = {
         "dispatch": dispatch_id,
         "after": after,
-        "now": _moment(now, dialect),
+        "now": stored_moment(now, dialect),
         "most": most,
     }
-    held = {"worker": worker, "lease": _moment(lease_until, dialect)}
+    held = {"worker": worker, "lease": stored_moment(lease_until, dialect)}
     if dialect == "postgresql":
         return [row[0] for row in _run(tx, _CLAIM[dialect], {**due, **held})]
     ((packed,),) = _run(tx, _DUE, due)
@@ -208,7 +171,7 @@ def _claim_ids(
 
 
 def _readers(tx: Tx, ids: Sequence[int]) -> list[Any]:
-    dialect = _dialect(tx)
+    dialect = dialect_of(tx)
     if dialect == "postgresql":
         return _run(tx, _READERS[dialect], {"ids": ids})
     ((packed,),) = _run(tx, _READERS[dialect], {"ids": json.dumps(ids)})
@@ -229,11 +192,11 @@ def start(tx: Tx, ids: Sequence[int], worker: str, lease_until: datetime) -> set
 
     One that is missing was taken from this worker (its lease had lapsed) and is not sent by it.
     """
-    dialect = _dialect(tx)
+    dialect = dialect_of(tx)
     values: dict[str, Any] = {
         "ids": json.dumps(list(ids)) if dialect == "sqlite" else list(ids),
         "worker": worker,
-        "lease": _moment(lease_until, dialect),
+        "lease": stored_moment(lease_until, dialect),
     }
     done = tx.connection().exec_driver_sql(_START[dialect], values)
     if done.rowcount == len(ids):
@@ -244,69 +207,6 @@ def start(tx: Tx, ids: Sequence[int], worker: str, lease_until: datetime) -> set
         DELIVERY.c.state == DeliveryState.SENDING,
     )
     return set(tx.scalars(ours))
-
-
-def record(tx: Tx, items: Sequence[Recorded], worker: str, now: datetime) -> None:
-    """Nothing, once the outcomes are written, with an event for each that is no acceptance."""
-    if not items:
-        return
-    dialect = _dialect(tx)
-    at = _moment(now, dialect)
-    rows = [_row(item, at, dialect) for item in items]
-    packed = json.dumps(rows, ensure_ascii=False)
-    tx.connection().exec_driver_sql(_RECORD[dialect], {"rows": packed, "worker": worker})
-    events = [_event(item, now) for item in items if item.outcome.verdict is not Verdict.ACCEPTED]
-    if events:
-        tx.execute(insert(EVENT).from_select(_EVENT_COLUMNS, _EVENT_SOURCE), events)
-
-
-def _row(item: Recorded, at: str, dialect: str) -> object:
-    """The new values of a delivery: a list for SQLite, a mapping for PostgreSQL."""
-    values = (
-        item.delivery.id,
-        item.step.state.value,
-        _moment(item.step.next_at, dialect) if item.step.next_at else at,
-        None if item.step.next_at else at,
-        item.outcome.code,
-        item.outcome.enhanced,
-        item.outcome.text,
-        item.outcome.relay,
-    )
-    return values if dialect == "sqlite" else dict(zip(_FIELDS, values, strict=True))
-
-
-_EVENT_COLUMNS = [
-    "kind", "at", "delivery_id", "issue_id", "subscriber_id", "provider",
-    "code", "enhanced", "text", "relay",
-]  # fmt: skip
-# The person is looked up when the event is written: they may be erased by then.
-_EVENT_SOURCE = select(
-    bindparam("kind", type_=EVENT.c.kind.type),
-    bindparam("at", type_=UtcTime),
-    DELIVERY.c.id,
-    DELIVERY.c.issue_id,
-    DELIVERY.c.subscriber_id,
-    bindparam("provider"),
-    bindparam("code"),
-    bindparam("enhanced"),
-    # Servers' words quote addresses: none is kept of a person who is erased.
-    case((DELIVERY.c.subscriber_id.is_(None), ""), else_=bindparam("text", type_=String)),
-    bindparam("relay"),
-).where(DELIVERY.c.id == bindparam("of_delivery"))
-
-
-def _event(item: Recorded, now: datetime) -> dict[str, object]:
-    expired = item.step.state is DeliveryState.EXPIRED
-    return {
-        "kind": EventKind.EXPIRED if expired else _EVENT_OF[item.outcome.verdict],
-        "at": now,
-        "of_delivery": item.delivery.id,
-        "provider": item.delivery.provider,
-        "code": item.outcome.code,
-        "enhanced": item.outcome.enhanced,
-        "text": item.outcome.text,
-        "relay": item.outcome.relay,
-    }
 
 
 def give_back(tx: Tx, ids: Iterable[int], worker: str) -> None:
@@ -376,13 +276,3 @@ def _run(tx: Tx, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     rows = list(result.cursor.fetchall()) if result.cursor else []
     result.close()
     return rows
-
-
-def _dialect(tx: Tx) -> str:
-    return tx.get_bind().dialect.name
-
-
-def _moment(moment: datetime, dialect: str) -> str:
-    """A moment as the database's driver takes it: as `columns.UtcTime` stores it."""
-    text = moment.astimezone(UTC).isoformat(sep=" ", timespec="microseconds")
-    return text[:-6] if dialect == "sqlite" else text

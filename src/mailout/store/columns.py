@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Enum, TypeDecorator
+from sqlalchemy.orm import Session
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -39,3 +40,14 @@ def text_enum(members: type[StrEnum], name: str) -> Any:
         name=name,
         length=16,
     )
+
+
+def dialect_of(tx: Session) -> str:
+    """`sqlite` or `postgresql`."""
+    return tx.get_bind().dialect.name
+
+
+def stored_moment(moment: datetime, dialect: str) -> str:
+    """A moment as a driver takes it in a statement of plain SQL: as `UtcTime` stores it."""
+    text = moment.astimezone(UTC).isoformat(sep=" ", timespec="microseconds")
+    return text[:-6] if dialect == "sqlite" else text
