@@ -57,3 +57,22 @@ def start(shell: CommandLine) -> subprocess.Popen[bytes]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+
+def test_a_second_sender_takes_over_what_the_first_one_held(
+    shell: CommandLine, catcher: Catcher
+) -> None:
+    addresses = {f"p{n}@example.org" for n in range(PEOPLE)}
+    shell.import_people("email,tags\n" + "".join(f"{one},unions\n" for one in sorted(addresses)))
+    with shell.relay(catcher):
+        first = start(shell)
+        while catcher.accepted < 5 and first.poll() is None:
+            time.sleep(0.001)
+        second = start(shell)
+        while catcher.accepted < 60 and first.poll() is None:
+            time.sleep(0.001)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        assert second.wait(60) == 0, "it stays until everybody has an end"
+    assert {message.recipients[0] for message in catcher.messages} == addresses
+    assert shell("status", "--json").json["deliveries"]["accepted"] == PEOPLE

@@ -16,6 +16,7 @@ from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
 from mailout.core.token import read_return_path
 from mailout.preferences.leaving import leave
+from mailout.send import run
 from mailout.smtp.catcher import Catcher, Faults
 from mailout.store import claims, deliveries, dispatches, events, people, roster, suppressions
 from newcomers import join
@@ -276,7 +277,7 @@ def test_a_dead_workers_deliveries_go_on_at_once(desk: Desk, catcher: Catcher) -
     (folder / "deadbeef.lock").touch()  # its lock fell with the process
     with desk.store.writing() as tx:
         held, _ = claims.claim(tx, dispatch.id, "deadbeef", datetime.now(UTC), lease, 3, 0)
-        claims.start(tx, [held[0].id], "deadbeef", lease)
+        claims.start(tx, [held[0].id], "deadbeef", NOW, lease)
     assert states(desk, issue.id) == {
         DeliveryState.SENDING: 1, DeliveryState.CLAIMED: 2, DeliveryState.QUEUED: 1,
     }  # fmt: skip
@@ -324,3 +325,24 @@ def test_progress_counts_up_to_the_total(desk: Desk, catcher: Catcher) -> None:
     seen: list[int] = []
     desk.send(desk.enqueue(desk.issue()), lambda p: seen.append(sum(p.done.values())))
     assert seen[-1] == 7 and seen == sorted(seen)
+
+
+def test_who_leaves_while_the_send_runs_gets_nothing_more(desk: Desk, catcher: Catcher) -> None:
+    desk = desk.toward(catcher, connections=1)
+    desk.people(60)
+    last = join(desk.store, desk.site, "last@example.org")
+    issue = desk.issue()
+    dispatch = desk.enqueue(issue)
+    left: list[object] = []
+
+    def leaving(progress: run.Progress) -> None:
+        # All are claimed by now; this one is not marked `sending` yet.
+        if not left:
+            left.append(leave(desk.store, desk.site.keys, last.token, NOW, source="one-click"))
+
+    ending = desk.send(dispatch, leaving)
+    assert ending.counts == {DeliveryState.ACCEPTED: 60, DeliveryState.SKIPPED: 1}
+    assert last.address not in caught(catcher)
+    with desk.store.reading() as tx:
+        (row,) = deliveries.listed(tx, issue.id, DeliveryState.SKIPPED)
+    assert (row.reason, row.attempts) == ("unsubscribed", 0)

@@ -63,12 +63,14 @@ def test_who_lost_the_lease_starts_and_records_nothing(site: Site, store: Store)
     dispatch, issue = queued(site, store, 2)
     with store.writing() as tx:
         held, _ = claims.claim(tx, dispatch, "old", NOW, NOW - timedelta(seconds=1), 2)
-        assert claims.start(tx, [held[0].id], "old", NOW - timedelta(seconds=1)) == {held[0].id}
+        assert claims.start(tx, [held[0].id], "old", NOW, NOW - timedelta(seconds=1)) == {
+            held[0].id
+        }
         lost = claims.lapsed(tx, NOW, [])
         assert {d.id for d in lost["old"]} == {held[0].id}
         again, _ = claims.claim(tx, dispatch, "new", NOW, LEASE, 2)
         assert {d.id for d in again} == {held[1].id}
-        assert claims.start(tx, [held[1].id], "old", LEASE) == set()
+        assert claims.start(tx, [held[1].id], "old", NOW, LEASE) == set()
         outcome = Outcome(Verdict.ACCEPTED, 250, "", "ok", "r")
         outcomes.record(tx, [Recorded(held[1], outcome, Step(DeliveryState.ACCEPTED))], "old", NOW)
     with store.reading() as tx:

@@ -53,6 +53,10 @@ def new(context: click.Context, posts: tuple[str, ...], list_id: str | None) -> 
     with opened(site) as store:
         plan = plan_draft(site, store, mailing_list, posts)
     if plan is None:
+        if not known:
+            raise MailoutError(
+                "there is no post in posts/", fix="Begin one with `mailout posts new TITLE`."
+            )
         raise MailoutError(
             "every post is in a sent issue already, or a draft",
             fix="Begin one with `mailout posts new TITLE`.",

@@ -11,7 +11,7 @@ import click
 
 from mailout import __version__
 from mailout.cli.console import Options
-from mailout.core.errors import MailoutError
+from mailout.core.errors import MailoutError, TryLater
 
 # Each command's module is imported when the command is called, so that `--help` is quick.
 _COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -78,14 +78,24 @@ def main(words: Sequence[str] | None = None) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nmailout: stopped; nothing is lost, the same command goes on.", err=True)
-        return 130
+        return TryLater.exit_code
     except BrokenPipeError:
         # The reader of our output went away (`mailout ... | head`): that is no failure.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _output_to_nowhere()
         return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"mailout: {where}{error.strerror or error}", err=True)
+        _output_to_nowhere()
+        return 1
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     return code if isinstance(code, int) else 0
+
+
+def _output_to_nowhere() -> None:
+    """What could not be written is not tried again when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run() -> None:

@@ -38,6 +38,8 @@ def new(context: click.Context, title: str, language: str | None, kind: str) -> 
     Example: mailout posts new "Strike vote at the harbour" --kind report
     """
     site = read_site(context)
+    if not title.strip():
+        raise UsageError("a post needs a title", fix='`mailout posts new "Strike vote"`.')
     if kind not in KINDS:
         raise UsageError(f"there is no kind `{kind}`", fix=nearest(kind, KINDS))
     today = datetime.now(UTC).astimezone(ZoneInfo(site.identity.timezone)).date()

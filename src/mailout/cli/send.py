@@ -254,7 +254,7 @@ def _exit_code(ending: Ending) -> int:
         due = ending.next_due
         when = f"; the next is due at {due:%H:%M} UTC" if due else ""
         raise TryLater(
-            f"{waiting} were deferred by their servers{when}",
+            f"{waiting} are deferred{when}",
             fix="The same command goes on then; `--wait` would have stayed.",
         )
     return 0

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from mailout.cli import console
 from mailout.cli.console import note
 from mailout.cli.reports import state_counts
+from mailout.core.delivery import DeliveryState
 from mailout.core.site import MailingList, Site
 from mailout.send import presence, recovery, run
 from mailout.send.compose import Composer, composer
@@ -22,7 +23,7 @@ from mailout.store.engine import Store
 
 Report = Callable[[Progress], None]
 
-_LOOK_AGAIN = 5.0  # seconds between looks at the clock, so that a stop is noticed
+_LOOK_AGAIN = 1.0  # seconds between looks at the clock and at other senders
 
 
 def work(
@@ -38,10 +39,16 @@ def work(
             with _bar() as report:
                 running = _until_stopped(store, site, dispatch, composing, worker, report)
                 ending = asyncio.run(running)
-            if not wait or ending.held or ending.stopped or ending.next_due is None:
+            if ending.held or ending.stopped:
                 return ending
-            note(f"Deferred ones are due at {console.local(ending.next_due, site)}; waiting.")
-            _sleep_until(ending.next_due)
+            if _others_hold(ending):
+                # Another sender is at it. It may die: then its part is ours.
+                time.sleep(_LOOK_AGAIN)
+            elif wait and ending.next_due is not None:
+                note(f"Deferred ones are due at {console.local(ending.next_due, site)}; waiting.")
+                _sleep_until(ending.next_due)
+            else:
+                return ending
 
 
 async def _until_stopped(
@@ -53,6 +60,12 @@ async def _until_stopped(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     return await run.run(store, site, dispatch, composing, worker, report, stop)
+
+
+def _others_hold(ending: Ending) -> bool:
+    """Whether deliveries are in the hands of another sender."""
+    held = (DeliveryState.CLAIMED, DeliveryState.SENDING)
+    return any(ending.counts.get(state) for state in held)
 
 
 def _sleep_until(due: datetime) -> None:

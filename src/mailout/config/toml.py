@@ -19,6 +19,15 @@ _TABLE = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _PART = r"""(?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)"""
 _KEY = re.compile(rf"\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=")
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
+_PLAINLY = {
+    "input should be": "must be",
+    "a valid integer": "a whole number",
+    "a valid string": "a text in quotes",
+    "a valid boolean": "true or false",
+    "a valid tuple": "a list in brackets",
+    "a valid array": "a list in brackets",
+    "an object": "a table",
+}
 _POSITION = re.compile(r" \(at line (\d+), column (\d+)\)$")
 
 
@@ -68,7 +77,9 @@ def _complaint(shape: type[object], error: ErrorDetails, source: str, shown: str
         inside = f" in [{'.'.join(keys[:-1])}]" if keys[:-1] else ""
         return BadFile(f"the key `{name}` is missing{inside}", where=where)
     said = error["msg"][:1].lower() + error["msg"][1:]
-    return BadFile(f"`{'.'.join(keys)}`: {said.replace('input should be', 'must be')}", where=where)
+    for jargon, plainly in _PLAINLY.items():
+        said = said.replace(jargon, plainly)
+    return BadFile(f"`{name}` {said}", where=where)
 
 
 def _fields(shape: type[object], path: tuple[str, ...]) -> set[str]:
@@ -79,7 +90,8 @@ def _fields(shape: type[object], path: tuple[str, ...]) -> set[str]:
             continue
         arguments = [arg for arg in getattr(hint, "__args__", ()) if hasattr(arg, "__slots__")]
         shape = arguments[-1] if arguments else hint
-    return set(getattr(shape, "__dataclass_fields__", ()))
+    names = getattr(shape, "__dataclass_fields__", ())
+    return {name for name in names if not name.startswith("_")}
 
 
 def line_of(source: str, path: tuple[str, ...]) -> int:

@@ -80,7 +80,7 @@ class Ledger:
             started: Sequence[Claimed] = ()
             if turn.starts:
                 ids = [one.id for one in turn.starts]
-                ours = claims.start(tx, ids, self.worker, lease_until)
+                ours = claims.start(tx, ids, self.worker, now, lease_until)
                 started = [one for one in turn.starts if one.id in ours]
             claimed: Sequence[Claimed] = ()
             last = 0

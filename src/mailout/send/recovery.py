@@ -22,7 +22,10 @@ _LOST = Outcome(Verdict.UNKNOWN, text="the sender died with the message on the w
 
 
 def recover(store: Store, site: Site, now: datetime) -> int:
-    """How many deliveries of dead workers had an unknown end; all of theirs are free again."""
+    """How many deliveries of dead workers had an unknown end; all of theirs are free again.
+
+    Those that were claimed and not started are queued again without being counted.
+    """
     plan = retry_plan(site.sending)
     with store.writing() as tx:
         dead = presence.dead_among(site.root, claims.holders(tx))

@@ -105,13 +105,23 @@ _READERS = {
     ),
 }
 
+# Marked only while the reader still wants it: a claim may be minutes old on a slow wire.
+_MARK = """
+UPDATE delivery SET state = 'sending', lease_until = {lease}, attempts = attempts + 1
+WHERE {chosen} AND state = 'claimed' AND worker = {worker}
+  AND EXISTS (SELECT 1 FROM issue i JOIN subscription s ON s.list_id = i.list_id
+              WHERE i.id = delivery.issue_id AND s.subscriber_id = delivery.subscriber_id
+                AND s.state = 'active'
+                AND NOT EXISTS (SELECT 1 FROM suppression x
+                                WHERE x.address_key = delivery.address_key
+                                  AND x.list_id IN ('', i.list_id)))"""
 _START = {
-    "sqlite": """
-UPDATE delivery SET state = 'sending', lease_until = :lease, attempts = attempts + 1
-WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'claimed' AND worker = :worker""",
-    "postgresql": """
-UPDATE delivery SET state = 'sending', lease_until = %(lease)s, attempts = attempts + 1
-WHERE id = ANY(%(ids)s::bigint[]) AND state = 'claimed' AND worker = %(worker)s""",
+    "sqlite": _MARK.format(
+        lease=":lease", worker=":worker", chosen="id IN (SELECT value FROM json_each(:ids))"
+    ),
+    "postgresql": _MARK.format(
+        lease="%(lease)s", worker="%(worker)s", chosen="id = ANY(%(ids)s::bigint[])"
+    ),
 }
 
 
@@ -132,16 +142,21 @@ def claim(
     ids = _claim_ids(tx, dispatch_id, worker, now, lease_until, most, after)
     if not ids:
         return [], 0
-    claimed: list[Claimed] = []
+    return _wanted(tx, ids, now), max(ids)
+
+
+def _wanted(tx: Tx, ids: Sequence[int], now: datetime) -> list[Claimed]:
+    """Those of the deliveries whose readers still want them; the others are skipped."""
+    wanted: list[Claimed] = []
     skipped: dict[str, list[int]] = {}
     for *fields, why in _readers(tx, ids):
         if why:
             skipped.setdefault(why, []).append(fields[0])
         else:
-            claimed.append(Claimed._make(fields))
+            wanted.append(Claimed._make(fields))
     for why, skipped_ids in skipped.items():
         _skip(tx, skipped_ids, why, now)
-    return claimed, max(ids)
+    return wanted
 
 
 def _claim_ids(
@@ -187,10 +202,13 @@ def _skip(tx: Tx, ids: Sequence[int], why: str, now: datetime) -> None:
     )
 
 
-def start(tx: Tx, ids: Sequence[int], worker: str, lease_until: datetime) -> set[int]:
+def start(
+    tx: Tx, ids: Sequence[int], worker: str, now: datetime, lease_until: datetime
+) -> set[int]:
     """Those of the worker's claimed deliveries that are now `sending`; commit before the wire.
 
-    One that is missing was taken from this worker (its lease had lapsed) and is not sent by it.
+    One that is missing was taken from this worker (its lease had lapsed), or its reader has
+    left since the claim: then it is skipped now.
     """
     dialect = dialect_of(tx)
     values: dict[str, Any] = {
@@ -201,12 +219,14 @@ def start(tx: Tx, ids: Sequence[int], worker: str, lease_until: datetime) -> set
     done = tx.connection().exec_driver_sql(_START[dialect], values)
     if done.rowcount == len(ids):
         return set(ids)
-    ours = select(DELIVERY.c.id).where(
-        DELIVERY.c.id.in_(ids),
-        DELIVERY.c.worker == worker,
-        DELIVERY.c.state == DeliveryState.SENDING,
+    held = select(DELIVERY.c.id, DELIVERY.c.state).where(
+        DELIVERY.c.id.in_(ids), DELIVERY.c.worker == worker
     )
-    return set(tx.scalars(ours))
+    states = {row.id: row.state for row in tx.execute(held)}
+    unwanted = [one for one, state in states.items() if state is DeliveryState.CLAIMED]
+    if unwanted:
+        _wanted(tx, unwanted, now)
+    return {one for one, state in states.items() if state is DeliveryState.SENDING}
 
 
 def give_back(tx: Tx, ids: Iterable[int], worker: str) -> None:

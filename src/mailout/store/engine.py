@@ -146,6 +146,11 @@ def said_plainly() -> Iterator[None]:
                 f"the store cannot be opened: {words}",
                 fix="Check that the site's folder exists and that you may write to it.",
             ) from error
+        if isinstance(error.orig, sqlite3.Error):
+            raise TryLater(
+                f"the store's file cannot be read or written: {words}",
+                fix="Is the disk full? Make room on it, then go on.",
+            ) from error
         raise TryLater(
             f"the store does not answer: {words}", fix="Is the database server up?"
         ) from error
