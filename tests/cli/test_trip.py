@@ -263,6 +263,19 @@ def test_doctor_names_what_would_keep_a_send_from_working(
     assert "FAIL  relay" in bad.out
 
 
+def test_doctor_tries_the_templates_and_measures_the_links(
+    shell: CommandLine, catcher: Catcher
+) -> None:
+    long = f"https://{'a-long-name-of-a-campaign-' * 2}.example.org"
+    text = (shell.root / "config.toml").read_text()
+    shell.write("config.toml", text.replace("http://127.0.0.1:8080", long))
+    shell.write("templates/bulletin.html.j2", "{{ nosuch.thing }}")
+    with shell.relay(catcher):
+        said = shell("doctor", code=1).out
+    assert "FAIL  templates, for the list bulletin: templates/bulletin.html.j2:1:" in said
+    assert "note  length of the links" in said
+
+
 def test_help_of_every_command_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     import click
 

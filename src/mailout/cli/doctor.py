@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 
 import click
@@ -18,11 +19,16 @@ from mailout.cli.publishing import default_language
 from mailout.config.site import find_root, read_site
 from mailout.config.templates import read_templates
 from mailout.core.errors import MailoutError
-from mailout.core.site import Relay, Site
+from mailout.core.issue import IssuePlan
+from mailout.core.post import Post
+from mailout.core.site import MailingList, Relay, Site
+from mailout.core.token import LEAVE_LENGTH
 from mailout.publish import sources
+from mailout.publish.compile import compile_issue
 from mailout.smtp.session import submit_all
 from mailout.store import schema
 
+_LONGEST_LINK = 70  # characters; longer header values get encoded by some programs
 _PATIENCE = 5  # seconds for a relay or a page to answer
 
 
@@ -62,16 +68,29 @@ def doctor_command(context: click.Context, as_json_: bool) -> None:
 def _checks(site: Site) -> Iterator[_Check]:
     # Without config.toml, lists and keys in order there is no site to check: read before.
     yield _Check(f"settings, lists ({', '.join(site.lists)}) and keys in {site.root}")
-    yield _try("templates", lambda: read_templates(site.root))
     language = default_language(site)
+    for mailing_list in site.lists.values():
+        yield _try(
+            f"templates, for the list {mailing_list.id}", partial(_render, site, mailing_list)
+        )
     yield _try("posts", lambda: sources.read_posts(site.root, language))
     yield _try("issues", lambda: sources.read_issues(site.root, language))
     yield _try("store", lambda: _store(site))
     if not site.relays:
         yield _Check("relay", "config.toml has no [[relays]] table")
     for relay in site.relays:
-        yield _try(f"relay {relay.label} (tls {relay.tls})", partial(_greet, site, relay))
+        yield _try(
+            f"relay {relay.label} opens a session (tls {relay.tls})", partial(_greet, site, relay)
+        )
     yield _Check("public pages", _pages(site), fatal=False)
+    length = len(site.leave_url) + LEAVE_LENGTH
+    if length > _LONGEST_LINK:
+        yield _Check(
+            "length of the links",
+            f"an unsubscribe link has {length} characters; some mail programs break those over "
+            f"{_LONGEST_LINK}: a shorter `url` in config.toml is safer",
+            fatal=False,
+        )
     if site.is_loopback:
         url = site.identity.url
         yield _Check(
@@ -79,6 +98,17 @@ def _checks(site: Site) -> Iterator[_Check]:
             f"{url} works on this machine only: readers' links would not",
             fatal=False,
         )
+
+
+def _render(site: Site, mailing_list: MailingList) -> None:
+    """Compiles a made-up post with every template of a mail. Raises: BadFile."""
+    templates = read_templates(site.root)
+    post = Post("sample", mailing_list.default_language, "A sample", "Some words.\n\n- a list")
+    posts = {"sample": {post.language: post}}
+    names = {name.split(".")[0] for name in templates if "/" not in name and ".html." in name}
+    for name in sorted(names):
+        plan = IssuePlan("sample", mailing_list.id, name, ("sample",))
+        compile_issue(site, mailing_list, plan, posts, templates, datetime.now(UTC))
 
 
 def _try(name: str, check: Callable[[], object]) -> _Check:

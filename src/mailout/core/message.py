@@ -82,7 +82,7 @@ def list_headers(site: Site, mailing_list: MailingList) -> ListHeaders:
         reply_to=Address.parse(settings.reply_to) if settings.reply_to else None,
         list_id=settings.list_id,
         list_name=settings.name,
-        leave_url=f"{site.identity.url}/u/",
+        leave_url=site.leave_url,
     )
 
 

@@ -193,6 +193,11 @@ class Site:
         return self.identity.host in _LOOPBACK
 
     @property
+    def leave_url(self) -> str:
+        """What a leave token is put behind: it makes the link that leaves a list."""
+        return f"{self.identity.url}/u/"
+
+    @property
     def ehlo(self) -> str:
         return self.sending.ehlo or self.identity.message_id_domain
 

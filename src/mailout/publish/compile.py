@@ -221,7 +221,7 @@ class _Sheet:
             "posts": [self._post(post) for post in posts],
             "reader": {
                 "greeting": Slot.GREETING.mark,
-                "unsubscribe_url": f"{self.site.identity.url}/u/{Slot.TOKEN.mark}",
+                "unsubscribe_url": f"{self.site.leave_url}{Slot.TOKEN.mark}",
                 "preferences_url": f"{self.site.identity.url}/p/{Slot.TOKEN.mark}",
             },
             "brand": {name: getattr(brand, name) for name in brand.__dataclass_fields__},
