@@ -281,3 +281,10 @@ def test_what_csv_writes_is_read_back(written: list[tuple[str, str]], mark: str)
     writer.writerows(written)
     expected = [row for row in written if any(cell.strip() for cell in row)]
     assert cells(out.getvalue()) == expected
+
+
+def test_a_monstrous_line_is_one_refused_row() -> None:
+    raw = "email,name\na@example.org,A\n" + "x" * 5_000_000 + ",B\nb@example.org,C\n"
+    found = rows(raw)
+    assert [type(row) for row in found] == [Row, Broken, Row]
+    assert [row.row if isinstance(row, Broken) else row.number for row in found] == [2, 3, 4]

@@ -73,7 +73,7 @@ def read(
         warnings.append(Broken(row.number, shown(value), why))
 
     name = _name(columns, cells)
-    if why := harm(address.text) or harm(name):
+    if why := harm(address.text, "the address") or harm(name, "the name"):
         return Broken(row.number, shown(typed), why), warnings
     own_tags: frozenset[str] = frozenset()
     for cell in columns.every("tags", cells):
@@ -114,7 +114,7 @@ def given_tags(typed: Iterable[str]) -> frozenset[str]:
     """The tags that a person typed for a command, as stored. Raises: UsageError."""
     tags = split_tags(typed)
     for tag in sorted(tags):
-        if why := harm(tag):
+        if why := harm(tag, "the tag"):
             raise UsageError(why, where=f"the tag `{shown(tag)}`")
     return tags
 
@@ -123,7 +123,7 @@ def given_tags(typed: Iterable[str]) -> frozenset[str]:
 def _tags_of(cell: str) -> tuple[frozenset[str], str]:
     """The tags in a cell, and why it must not be taken (or empty)."""
     tags = split_tags([cell])
-    return tags, next(filter(None, map(harm, tags)), "")
+    return tags, next((why for tag in tags if (why := harm(tag, "a tag"))), "")
 
 
 def _name(columns: Columns, cells: Sequence[str]) -> str:
@@ -134,10 +134,10 @@ def _name(columns: Columns, cells: Sequence[str]) -> str:
     return " ".join(part.strip() for part in parts if part.strip())
 
 
-def harm(value: str) -> str:
-    """Why a value must not come near a mail; empty if it may."""
+def harm(value: str, what: str) -> str:
+    """Why a value must not come near a mail; empty if it may. `what` names the field."""
     try:
-        safe(value, "the value")
+        safe(value, what)
     except BadHeader as error:
         return error.what
     return ""

@@ -239,7 +239,7 @@ def _entry(site: Site, newcomer: Newcomer) -> Entry:
         )
     address, name = Address.parse(newcomer.address), newcomer.name.strip()
     for what, value in (("the address", address.text), ("the name", name)):
-        if why := entry.harm(value):
+        if why := entry.harm(value, "this"):
             raise UsageError(why, where=what)
     return Entry(
         number=0,

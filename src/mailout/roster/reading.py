@@ -236,6 +236,14 @@ class _Lines:
         self.taken.clear()
         self.length = 0
 
+    def skip_rest(self) -> None:
+        """Reads on to the end of a monstrous line."""
+        self.begin()
+        for part in self:
+            if _ends(part):
+                return
+            self.begin()
+
     def push_back(self, count: int) -> None:
         """The last `count` lines of the record are read again."""
         if count:
@@ -306,7 +314,10 @@ def _rows(lines: _Lines, delimiter: str) -> Iterator[Row | Broken]:
         if cells is None or (lines.ended and lines.taken):
             # What the open quote swallowed are rows of their own.
             value = shown(lines.taken[0].strip()) if lines.taken else ""
+            monstrous = bool(lines.taken) and not _ends(lines.taken[0])
             lines.push_back(len(lines.taken) - 1)
+            if monstrous:
+                lines.skip_rest()  # one row, however many parts it was read in
             yield Broken(number, value, why)
             continue
         if any(map(str.strip, cells)):
