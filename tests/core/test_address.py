@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mailout.core.address import Address, BadAddress, _is_plain, _parse_by_library, masked
+from mailout.core.address import Address, BadAddress, _is_plain, _parse_by_library
 
 KEY = b"k" * 32
 
@@ -90,8 +90,3 @@ def test_what_smtp_needs() -> None:
     assert not Address.parse("anna@письмо.рф").needs_smtputf8
     assert Address.parse("инфо@example.org").needs_smtputf8
     assert Address.parse("Anna@Example.ORG").wire == "Anna@example.org"
-
-
-def test_masked() -> None:
-    assert masked("anna@example.org") == "a***@example.org"
-    assert masked("nonsense") == "***"

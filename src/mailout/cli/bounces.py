@@ -6,6 +6,7 @@ import click
 
 from mailout.cli.console import JSON, as_json, local, opened, read_site, say, table
 from mailout.cli.issues import known_issue
+from mailout.core.delivery import reply_line
 from mailout.core.event import EventKind
 from mailout.core.site import Site
 from mailout.store import events
@@ -71,8 +72,7 @@ def print_log(found: list[Event], site: Site) -> None:
 
 def reply(event: Event) -> str:
     """The server's reply on one line: `550 5.1.1 no such person here`."""
-    parts = [str(event.code) if event.code else "", event.enhanced, event.text]
-    return " ".join(part for part in parts if part)
+    return reply_line(event.code, event.enhanced, event.text)
 
 
 def shown(event: Event) -> dict[str, object]:

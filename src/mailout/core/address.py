@@ -96,12 +96,6 @@ def stored_domain(typed: str) -> str:
         return typed.lower()
 
 
-def masked(text: str) -> str:
-    """The address for a screen or log that need not show it whole: `a***@example.org`."""
-    local, at, domain = text.rpartition("@")
-    return f"{local[:1]}***{at}{domain}" if at else "***"
-
-
 def _is_plain(text: str) -> bool:
     if len(text) > MAX_LENGTH or not _PLAIN.fullmatch(text):
         return False

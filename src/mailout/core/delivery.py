@@ -51,6 +51,11 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
+def reply_line(code: int, enhanced: str, text: str) -> str:
+    """A server's reply as it stood on the wire, what it lacks left out."""
+    return " ".join(filter(None, (str(code or ""), enhanced, text)))
+
+
 class Outcome(NamedTuple):
     """The end of one attempt. `code` is the SMTP reply (0: none came), `enhanced` as `5.1.1` or
     empty, `text` the server's own words (or ours, when none came), `seconds` from MAIL to end."""
@@ -65,8 +70,7 @@ class Outcome(NamedTuple):
     @property
     def reply(self) -> str:
         """The reply as one line: `550 5.1.1 no such person here`."""
-        parts = [str(self.code) if self.code else "", self.enhanced, self.text]
-        return " ".join(part for part in parts if part)
+        return reply_line(self.code, self.enhanced, self.text)
 
 
 @dataclass(frozen=True, slots=True)

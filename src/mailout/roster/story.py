@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from mailout.core.consent import ConsentAction
-from mailout.core.delivery import DeliveryState
+from mailout.core.delivery import DeliveryState, reply_line
 from mailout.core.subscription import SubscriptionState
 from mailout.roster.people import Record
 from mailout.store.roster import Missed, Sent
@@ -64,7 +64,7 @@ def told(record: Record, at: Callable[[datetime], str]) -> Iterator[str]:
     if record.events:
         yield "Events:"
     for event in record.events:
-        said = " ".join(filter(None, (str(event.code or ""), event.enhanced, event.text)))
+        said = reply_line(event.code, event.enhanced, event.text)
         yield f"  {at(event.at)} {event.kind} {event.issue or ''} {said}".rstrip()
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from mailout.core.delivery import DeliveryState, Outcome, Verdict
+from mailout.core.delivery import DeliveryState, reply_line
 from mailout.store.engine import Tx
 from mailout.store.tables import DELIVERY, SUBSCRIBER
 
@@ -34,7 +34,7 @@ class Listed:
 
     @property
     def last_reply(self) -> str:
-        return Outcome(Verdict.DEFERRED, self.last_code, self.last_enhanced, self.last_text).reply
+        return reply_line(self.last_code, self.last_enhanced, self.last_text)
 
 
 def count(tx: Tx, *, issue_id: int = 0, dispatch_id: int = 0) -> dict[DeliveryState, int]:

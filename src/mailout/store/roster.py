@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, select, text, update
 
-from mailout.core.delivery import DeliveryState, Outcome, Verdict
+from mailout.core.delivery import DeliveryState, reply_line
 from mailout.core.dispatch import DispatchState
 from mailout.core.subscriber import Subscriber
 from mailout.core.subscription import SubscriptionState
@@ -97,7 +97,7 @@ class Sent:
 
     @property
     def last_reply(self) -> str:
-        return Outcome(Verdict.DEFERRED, self.last_code, self.last_enhanced, self.last_text).reply
+        return reply_line(self.last_code, self.last_enhanced, self.last_text)
 
 
 @dataclass(frozen=True, slots=True)
