@@ -60,9 +60,12 @@ def send(site: Site, store: Store, name: str, size: int) -> tuple[float, float]:
     mailing_list = site.lists["bulletin"]
     begun = time.perf_counter()
     chosen = plan.choice(mailing_list, issue.id, "unions", "")
-    dispatch, _ = plan.enqueue(store, mailing_list, chosen, "unions", "", datetime.now(UTC))
+    dispatch = plan.order(store, chosen, "unions", "", datetime.now(UTC))
+    with store.writing() as tx:
+        plan.enqueue(tx, mailing_list, dispatch, datetime.now(UTC))
     queued = time.perf_counter()
-    composing = composer(store, site, mailing_list, issue.id)
+    with store.reading() as tx:
+        composing = composer(tx, site, mailing_list, issue.id)
     with presence.present(site.root) as worker:
         ending = asyncio.run(
             run.run(store, site, dispatch, composing, worker, lambda _: None, asyncio.Event())

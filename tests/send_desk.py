@@ -14,7 +14,7 @@ from mailout.send import plan, presence, recovery, run
 from mailout.send.compose import composer
 from mailout.send.run import Ending
 from mailout.smtp.catcher import Catcher
-from mailout.store import issues
+from mailout.store import dispatches, issues
 from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Store
 from mailout.store.issues import Issue
@@ -52,10 +52,11 @@ class Desk:
     def enqueue(self, issue: Issue, segment: str = "everyone", exclude: str = "") -> Dispatch:
         mailing_list = self.site.lists["bulletin"]
         chosen = plan.choice(mailing_list, issue.id, segment, exclude)
-        dispatch, _ = plan.enqueue(
-            self.store, mailing_list, chosen, segment, exclude, datetime.now(UTC)
-        )
-        return dispatch
+        now = datetime.now(UTC)
+        dispatch = plan.order(self.store, chosen, segment, exclude, now)
+        with self.store.writing() as tx:
+            plan.enqueue(tx, mailing_list, dispatch, now)
+            return dispatches.get(tx, dispatch.id)
 
     def send(
         self,
@@ -64,7 +65,8 @@ class Desk:
         stop_after: int = 0,
     ) -> Ending:
         """Runs the dispatch as `mailout send` does; stops after so many outcomes if asked."""
-        composing = composer(self.store, self.site, self.site.lists["bulletin"], dispatch.issue_id)
+        with self.store.reading() as tx:
+            composing = composer(tx, self.site, self.site.lists["bulletin"], dispatch.issue_id)
 
         async def go(worker: str) -> Ending:
             stop = asyncio.Event()

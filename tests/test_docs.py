@@ -14,7 +14,7 @@ import pytest
 from mailout.cli.main import mailout
 from mailout.config.site import read_site
 from mailout.core import site as settings
-from mailout.send import run
+from mailout.send import lines
 
 REPOSITORY = Path(__file__).parent.parent
 _COMMANDS = (REPOSITORY / "docs" / "commands.md").read_text(encoding="utf-8")
@@ -110,10 +110,10 @@ def test_every_dependency_has_a_line_in_its_page() -> None:
 
 def test_the_pages_name_the_bound_that_the_sender_keeps() -> None:
     for name, words in (
-        ("delivery.md", f"At most {run._WINDOW} rows for each connection"),
-        ("delivery.md", f"before the wire; at most {run._WINDOW} for each connection"),
-        ("ARCHITECTURE.md", f"at most {run._WINDOW} per connection"),
-        ("adr/0002-one-state-machine-and-a-commit-before-the-wire.md", f"at most {run._WINDOW}"),
+        ("delivery.md", f"At most {lines.WINDOW} rows for each connection"),
+        ("delivery.md", f"before the wire; at most {lines.WINDOW} for each connection"),
+        ("ARCHITECTURE.md", f"at most {lines.WINDOW} per connection"),
+        ("adr/0002-one-state-machine-and-a-commit-before-the-wire.md", f"at most {lines.WINDOW}"),
     ):
         assert words in (REPOSITORY / "docs" / name).read_text(encoding="utf-8")
 

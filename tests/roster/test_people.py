@@ -55,10 +55,10 @@ def sent(store: Store, site: Site, name: str = "2026-11-20-bulletin") -> int:
         choice = dispatches.Choice(
             issue.id, "bulletin", Everyone(), None, segments.find(site, "bulletin")
         )
-        dispatches.make(
-            tx, choice, segment="bulletin/unions", exclude="", left_out={}, language_of={},
-            default_language="en", now=NOW,
-        )  # fmt: skip
+        dispatch = dispatches.make(tx, choice, segment="unions", exclude="", now=NOW)
+        dispatches.fill(
+            tx, dispatch.id, choice, left_out={}, language_of={}, default_language="en", now=NOW
+        )
         return issue.id
 
 

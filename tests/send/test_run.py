@@ -276,7 +276,7 @@ def test_a_dead_workers_deliveries_go_on_at_once(desk: Desk, catcher: Catcher) -
     folder.mkdir(parents=True)
     (folder / "deadbeef.lock").touch()  # its lock fell with the process
     with desk.store.writing() as tx:
-        held, _ = claims.claim(tx, dispatch.id, "deadbeef", datetime.now(UTC), lease, 3, 0)
+        held, _ = claims.claim(tx, dispatch.id, "deadbeef", datetime.now(UTC), lease, 3)
         claims.start(tx, [held[0].id], "deadbeef", NOW, lease)
     assert states(desk, issue.id) == {
         DeliveryState.SENDING: 1, DeliveryState.CLAIMED: 2, DeliveryState.QUEUED: 1,
@@ -296,7 +296,7 @@ def test_a_living_workers_deliveries_are_left_alone(desk: Desk, catcher: Catcher
     dispatch = desk.enqueue(issue)
     lease = datetime.now(UTC) + timedelta(hours=1)
     with desk.store.writing() as tx:
-        claims.claim(tx, dispatch.id, "elsewhere", datetime.now(UTC), lease, 3, 0)
+        claims.claim(tx, dispatch.id, "elsewhere", datetime.now(UTC), lease, 3)
     ending = desk.send(dispatch)
     assert ending.counts == {DeliveryState.ACCEPTED: 1, DeliveryState.CLAIMED: 3}
     with desk.store.reading() as tx:

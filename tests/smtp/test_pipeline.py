@@ -22,7 +22,7 @@ BAD = 2  # the number of the message that something happens to
 
 def envelopes(count: int = COUNT) -> list[Envelope]:
     return [
-        Envelope("b@news.example.org", f"p{n}@example.org", False, b"To: x\r\n\r\nText %d\r\n" % n)
+        Envelope("b@news.example.org", f"p{n}@example.org", b"To: x\r\n\r\nText %d\r\n" % n)
         for n in range(count)
     ]
 
@@ -135,8 +135,8 @@ async def test_a_reply_of_many_lines_reads_as_one() -> None:
 async def test_what_the_server_cannot_take_is_not_sent() -> None:
     async with Scripted(("PIPELINING", "SIZE 100"), usual) as server:
         relay = Relay(host="127.0.0.1", port=server.port, tls="none")
-        big = Envelope("b@example.org", "a@example.org", False, b"x" * 200 + b"\r\n")
-        script = Envelope("b@example.org", "инфо@example.org", True, b"To: x\r\n\r\nx\r\n")
+        big = Envelope("b@example.org", "a@example.org", b"x" * 200 + b"\r\n")
+        script = Envelope("b@example.org", "инфо@example.org", b"To: x\r\n\r\nx\r\n")
         outcomes = await submit_all(relay, "x.example.org", 1.0, [big, script, *envelopes(1)])
     assert [(o.verdict, o.enhanced) for o in outcomes] == [
         (Verdict.REFUSED, "5.3.4"), (Verdict.REFUSED, "5.6.7"), (Verdict.ACCEPTED, "2.0.0"),

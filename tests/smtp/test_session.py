@@ -30,7 +30,7 @@ def _collected() -> Iterator[None]:
     gc.collect()
 
 
-ENVELOPE = Envelope("b@news.example.org", "a@example.org", False, b"To: a\r\n\r\nText\r\n")
+ENVELOPE = Envelope("b@news.example.org", "a@example.org", b"To: a\r\n\r\nText\r\n")
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ def queued(site: Site, store: Store, people: int) -> tuple[int, int]:
 def test_the_claim_walks_the_index_of_queued_deliveries(site: Site, store: Store) -> None:
     if not store.is_sqlite:
         return  # the planner of PostgreSQL decides by statistics
-    values = {"dispatch": 1, "after": 0, "now": "x", "most": 5, "worker": "w", "lease": "x"}
+    values = {"dispatch": 1, "after_at": "", "after_id": 0, "now": "x", "most": 5}
     with store.reading() as tx:
         plan = tx.connection().exec_driver_sql("EXPLAIN QUERY PLAN" + claims._DUE, values).all()
         told = " ".join(str(row[3]) for row in plan)
@@ -54,8 +54,8 @@ def test_two_workers_never_hold_the_same_delivery(site: Site, store: Store) -> N
     with store.writing() as tx:
         one, last = claims.claim(tx, dispatch, "one", NOW, LEASE, 6)
         two, _ = claims.claim(tx, dispatch, "two", NOW, LEASE, 6)
-        none, seen = claims.claim(tx, dispatch, "two", NOW, LEASE, 6, after=last)
-    assert (len(one), len(two), none, seen) == (6, 4, [], 0)
+        none, seen = claims.claim(tx, dispatch, "two", NOW, LEASE, 6, last or claims.Cursor())
+    assert (len(one), len(two), none, seen) == (6, 4, [], None)
     assert not {d.id for d in one} & {d.id for d in two}
 
 

@@ -52,6 +52,6 @@ def test_a_newer_store_is_refused(store: Store) -> None:
 
 
 def test_an_older_store_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema, "newest", lambda: "0002")
-    with pytest.raises(MailoutError, match=r"version 0001, this mailout needs 0002.*db upgrade"):
+    monkeypatch.setattr(schema, "newest", lambda: "0003")
+    with pytest.raises(MailoutError, match=r"version 0002, this mailout needs 0003.*db upgrade"):
         schema.require_newest(store)

@@ -8,14 +8,17 @@ to standard error.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from mailout.core.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -102,10 +105,11 @@ def note(text: str) -> None:
 
 def as_json(value: Any) -> None:
     """Prints one JSON document; moments in ISO 8601, UTC."""
-    print(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=plain))
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """A value that JSON does not know, as JSON has it: moments in ISO 8601, UTC."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
     raise TypeError(f"{type(value).__name__} is no JSON")
@@ -127,3 +131,37 @@ def local(moment: datetime | None, site: Site) -> str:
     from zoneinfo import ZoneInfo
 
     return f"{moment.astimezone(ZoneInfo(site.identity.timezone)):%Y-%m-%d %H:%M %Z}"
+
+
+def moment(text: str, site: Site) -> datetime:
+    """The moment that a person wrote: `2026-12-01 18:00`, or `18:00` for the next time it is so.
+
+    In the site's time zone, unless it has an offset of its own. Raises: UsageError if it is
+    none, is past, or does not exist (the clocks are put forward).
+    """
+    from zoneinfo import ZoneInfo
+
+    zone = ZoneInfo(site.identity.timezone)
+    now = datetime.now(UTC)
+    try:
+        if re.fullmatch(r"\d{1,2}:\d\d", text.strip()):
+            hour, _, minute = text.strip().partition(":")
+            today = now.astimezone(zone)
+            found = today.replace(hour=int(hour), minute=int(minute), second=0, microsecond=0)
+            return (found if found > now else found + timedelta(days=1)).astimezone(UTC)
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(
+            f"`{text}` is no time", where="--at", fix="Write `2026-12-01 18:00` or `18:00`."
+        ) from None
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=zone)
+        there = found.astimezone(UTC).astimezone(zone)
+        if there.replace(tzinfo=None) != found.replace(tzinfo=None):
+            raise UsageError(
+                f"`{text}` does not exist in {site.identity.timezone}: the clocks skip it",
+                where="--at",
+            )
+    if found <= now:
+        raise UsageError(f"`{text}` is past", where="--at", fix="Leave --at out to send now.")
+    return found.astimezone(UTC)

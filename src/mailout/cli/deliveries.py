@@ -1,16 +1,20 @@
-"""`mailout deliveries`: one person a line, with the last words of the server."""
+"""`mailout deliveries`: one person a line, with the last words of the server; and settling one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import click
 
-from mailout.cli.console import JSON, as_json, opened, read_site, table
+from mailout.cli.console import JSON, as_json, opened, read_site, say, table
 from mailout.cli.issues import known_issue
+from mailout.core.address import Address, BadAddress
 from mailout.core.delivery import DeliveryState
+from mailout.core.errors import MailoutError, UsageError
 from mailout.core.site import Site
 from mailout.core.token import message_id
+from mailout.send import control
 from mailout.store import deliveries
 from mailout.store.deliveries import Listed
 from mailout.store.engine import Store
@@ -18,7 +22,7 @@ from mailout.store.engine import Store
 
 @click.group(name="deliveries")
 def deliveries_command() -> None:
-    """List the deliveries of an issue, one person a line."""
+    """List the deliveries of an issue, one person a line; settle unknown ones."""
 
 
 @deliveries_command.command("list")
@@ -78,3 +82,39 @@ def _shown(site: Site, issue_id: int, row: Listed) -> dict[str, object]:
         "next_at": row.next_at if row.state is DeliveryState.QUEUED else None,
         "ended_at": row.ended_at,
     }
+
+
+@deliveries_command.command("resolve")
+@click.argument("issue")
+@click.argument("address")
+@click.option("--arrived", "arrived", flag_value=True, type=bool, default=None,
+              help="The reader has it: it counts as accepted.")  # fmt: skip
+@click.option("--again", "arrived", flag_value=False, type=bool,
+              help="Send it again, with the same Message-ID.")  # fmt: skip
+@click.pass_context
+def resolve(context: click.Context, issue: str, address: str, arrived: bool | None) -> None:
+    """Settle a delivery of ISSUE whose end is unknown.
+
+    It ended so because a connection or a sender died with the message on the wire, and its
+    retries are used up, or `unknown = "hold"` leaves all of them to you.
+
+    Example: mailout deliveries resolve 2026-11-20-bulletin anna@example.org --arrived
+    """
+    site = read_site(context)
+    if arrived is None:
+        raise UsageError("did it arrive?", fix="Add --arrived or --again.")
+    try:
+        key = Address.parse(address).key(site.keys.address)
+    except BadAddress as error:
+        raise UsageError(f"`{address}`: {error}") from None
+    with opened(site) as store:
+        found = known_issue(store, issue)
+        if not control.resolve(store, found, key, arrived, datetime.now(UTC)):
+            raise MailoutError(
+                f"no delivery of {found.name} to {address} has an unknown end",
+                fix=f"`mailout deliveries list {found.name} --state unknown` shows those.",
+            )
+    if arrived:
+        say("It counts as accepted.")
+    else:
+        say("It is queued again: a running worker, or the next `mailout send`, sends it.")

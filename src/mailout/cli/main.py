@@ -27,10 +27,16 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "preview": ("preview", "Look at a compiled issue in the browser."),
     "test": ("preview", "Mail a proof of an issue to one address."),
     "send": ("send", "Send an issue to a segment."),
-    "status": ("send", "Show what was sent, what is under way and what is held."),
+    "worker": ("worker", "Send whatever is due, again and again."),
+    "pause": ("control", "Let a send rest."),
+    "resume": ("control", "Let a paused or held send go on."),
+    "cancel": ("control", "Call off what is not sent yet."),
+    "resend": ("control", "Send an issue again to those who are missing it."),
+    "status": ("status", "Show what was sent, what is under way and what is held."),
     "deliveries": ("deliveries", "List the deliveries of an issue, one person a line."),
     "bounces": ("bounces", "List refusals and bounces with the servers' own words."),
     "serve": ("serve", "Serve the public pages."),
+    "dkim": ("dkim", "Make a key that signs your mail, or show its DNS record."),
     "db": ("db", "Upgrade the store, or show its version."),
 }
 

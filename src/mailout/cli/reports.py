@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mailout.core.delivery import DeliveryState
+from mailout.core.dispatch import Priority
 from mailout.store import deliveries, dispatches
 from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Tx
@@ -38,6 +39,8 @@ def _dispatch(tx: Tx, dispatch: Dispatch) -> dict[str, Any]:
         "state": dispatch.state.value,
         "held_why": dispatch.held_why,
         "left_out": dict(dispatch.left_out),
+        "urgent": dispatch.priority >= Priority.URGENT,
+        "at": dispatch.at,
         "created_at": dispatch.created_at,
         "ended_at": dispatch.ended_at,
         "next_due": deliveries.next_due(tx, dispatch.id),

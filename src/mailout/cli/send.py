@@ -1,4 +1,4 @@
-"""`mailout send`: the command the whole program leads to. And `mailout status`."""
+"""`mailout send`: the command the whole program leads to."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 import click
 
 from mailout.cli import console, sending
-from mailout.cli.console import JSON, as_json, note, opened, read_site, say, table
-from mailout.cli.issues import known_issue
+from mailout.cli.console import as_json, moment, note, opened, read_site, say, table
 from mailout.cli.publishing import (
     compile_and_save,
     compile_plan,
@@ -19,8 +18,9 @@ from mailout.cli.publishing import (
     uncompiled,
     write_draft,
 )
-from mailout.cli.reports import dispatch_report, issue_report, leaving_out
+from mailout.cli.reports import dispatch_report, leaving_out
 from mailout.core.delivery import DeliveryState
+from mailout.core.dispatch import DispatchState, Priority
 from mailout.core.errors import MailoutError, TryLater, UsageError
 from mailout.core.issue import Variant
 from mailout.core.site import MailingList, SegmentName, Site
@@ -45,7 +45,10 @@ class _Order:
     dry_run: bool
     yes: bool
     wait: bool
+    at: datetime | None
+    priority: Priority
     json: bool
+    json_lines: bool
 
 
 @click.command(name="send")
@@ -55,7 +58,10 @@ class _Order:
 @click.option("--dry-run", is_flag=True, help="Show what would be sent to whom; send nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask; approves what is compiled.")
 @click.option("--wait", is_flag=True, help="Stay until deferred deliveries have an end, too.")
+@click.option("--at", metavar="TIME", help="Begin then, in the site's time zone: 2026-12-01 18:00.")
+@click.option("--urgent", is_flag=True, help="Overtake every send that is not urgent.")
 @click.option("--json", "json_", is_flag=True, help="Print one JSON document at the end.")
+@click.option("--json-lines", is_flag=True, help="Print progress as a JSON object a line.")
 @click.pass_context
 def send_command(
     context: click.Context,
@@ -65,13 +71,19 @@ def send_command(
     dry_run: bool,
     yes: bool,
     wait: bool,
+    at: str | None,
+    urgent: bool,
     json_: bool,
+    json_lines: bool,
 ) -> None:
     """Send ISSUE to a segment, each person once.
 
     Without ISSUE it goes on with an unfinished send to that segment; else it takes the newest
     issue not yet sent to it; else it composes one of the posts that no sent issue holds.
     It shows subject, counts and who is left out, and asks for the count to be typed.
+
+    With --at it is only scheduled: `mailout worker`, or the same command after that time,
+    sends it to whoever is in the segment then.
 
     Exit codes: 0 every delivery has an end (refusals are in `mailout bounces list`), 75 some
     are deferred or the relay does not take them: the same command goes on.
@@ -91,7 +103,10 @@ def send_command(
         dry_run=dry_run,
         yes=yes,
         wait=wait,
-        json=json_,
+        at=moment(at, site) if at else None,
+        priority=Priority.URGENT if urgent else Priority.BULK,
+        json=json_ or json_lines,
+        json_lines=json_lines,
     )
     with opened(site) as store:
         code = _send(site, store, order)
@@ -119,14 +134,45 @@ def _send(site: Site, store: Store, order: _Order) -> int:
             _nothing(order, "every post was sent already")
             return 0
         target = Target(issue)
-    if target.dispatch is not None:
+    dispatch = target.dispatch
+    if dispatch is not None:
+        refuse_if_resting(target.issue, dispatch)
         note(f"Going on with {target.issue.name} to {order.segment}.")
-    dispatch = target.dispatch or _new_dispatch(store, order, target.issue)
-    if dispatch is None:
+    else:
+        dispatch = _new_dispatch(store, order, target.issue)
+        if dispatch is None:
+            return 0
+    if dispatch.filled_at is None and not _begin(site, store, order, target.issue, dispatch):
         return 0
-    ending = sending.work(site, store, order.mailing_list, dispatch, wait=order.wait)
+    ending = sending.work(
+        site,
+        store,
+        order.mailing_list,
+        dispatch,
+        wait=order.wait,
+        json_lines=order.json_lines,
+    )
     _show_report(store, target.issue, dispatch, order)
-    return _exit_code(ending)
+    return exit_code(ending, site)
+
+
+def _begin(site: Site, store: Store, order: _Order, issue: Issue, dispatch: Dispatch) -> bool:
+    """Whether the dispatch is to be sent now, its deliveries made; a late one is asked about."""
+    now = datetime.now(UTC)
+    if dispatch.at is not None and dispatch.at > now:
+        when = console.local(dispatch.at, site)
+        if order.json:
+            _show_report(store, issue, dispatch, order)
+        else:
+            say(f"{issue.name} is scheduled for {when}: `mailout worker` sends it then.")
+        return False
+    if why := plan.is_late(site, dispatch, now):
+        note(f"{issue.name} to {order.segment}: {why}.")
+        if not order.yes:
+            _ask_for_count(plan.preview(store, _choice(order, issue.id)).total)
+    with store.writing() as tx:
+        plan.enqueue(tx, order.mailing_list, dispatch, now)
+    return True
 
 
 def _make_issue(site: Site, store: Store, order: _Order) -> Issue | None:
@@ -154,7 +200,7 @@ def _refuse_forgotten_draft(site: Site, store: Store, order: _Order) -> None:
 
 
 def _new_dispatch(store: Store, order: _Order, issue: Issue) -> Dispatch | None:
-    """The dispatch, its deliveries queued; None if nobody is to be mailed."""
+    """The dispatch, which has no deliveries yet; None if nobody is to be mailed."""
     chosen = _choice(order, issue.id)
     audience = plan.preview(store, chosen)
     with store.reading() as tx:
@@ -168,9 +214,9 @@ def _new_dispatch(store: Store, order: _Order, issue: Issue) -> Dispatch | None:
     if not issue.is_approved:
         with store.writing() as tx:
             issues.approve(tx, issue, now)
-    names = order.segment.name, order.exclude
-    dispatch, _ = plan.enqueue(store, order.mailing_list, chosen, *names, now)
-    return dispatch
+    return plan.order(
+        store, chosen, order.segment.name, order.exclude, now, order.at, order.priority
+    )
 
 
 def _choice(order: _Order, issue_id: int) -> Choice:
@@ -230,6 +276,9 @@ def _ask_for_count(total: int) -> None:
 def _show_report(store: Store, issue: Issue, dispatch: Dispatch, order: _Order) -> None:
     with store.reading() as tx:
         report = dispatch_report(tx, issues.get(tx, issue.id), dispatches.get(tx, dispatch.id))
+    if order.json_lines:
+        sending.print_line({"event": "end", **report})
+        return
     if order.json:
         as_json(report)
         return
@@ -241,15 +290,37 @@ def _show_report(store: Store, issue: Issue, dispatch: Dispatch, order: _Order) 
     )
 
 
-def _exit_code(ending: Ending) -> int:
-    if ending.held:
-        raise TryLater(f"held, nobody was skipped: {ending.held}", fix="The same command goes on.")
+def refuse_if_resting(issue: Issue, dispatch: Dispatch) -> None:
+    """Nothing, if the dispatch may be gone on with. Raises: MailoutError if it was paused."""
+    if dispatch.state is DispatchState.PAUSED:
+        raise MailoutError(
+            f"{issue.name} to {dispatch.segment} is paused",
+            fix=f"`mailout resume {issue.name}` lets it go on.",
+        )
+
+
+def exit_code(ending: Ending, site: Site) -> int:
+    """0, if every delivery has an end. Raises: TryLater or MailoutError saying what is missing."""
     waiting = ending.counts.get(DeliveryState.QUEUED, 0)
+    again = "The same command goes on."
+    if ending.state is DispatchState.PAUSED:
+        raise TryLater(f"paused; {waiting} are queued", fix="`mailout resume` lets it go on.")
+    if ending.state is DispatchState.CANCELLED:
+        cancelled = ending.counts.get(DeliveryState.CANCELLED, 0)
+        raise MailoutError(f"called off; {cancelled} were not sent")
+    if ending.held:
+        raise TryLater(f"held, nobody was skipped: {ending.held}", fix=again)
     if ending.stopped:
-        raise TryLater(f"stopped; {waiting} are queued", fix="The same command goes on.")
+        raise TryLater(f"stopped; {waiting} are queued", fix=again)
     refused = ending.counts.get(DeliveryState.REFUSED, 0)
     if refused:
         note(f"{refused} were refused: `mailout bounces list`.")
+    if waiting and ending.rests_until is not None:
+        when = console.local(ending.rests_until, site)
+        raise TryLater(
+            f"{waiting} are queued: today's ceiling of the relay is reached, until {when}",
+            fix="The same command goes on then; `--wait` would have stayed.",
+        )
     if waiting:
         due = ending.next_due
         when = f"; the next is due at {due:%H:%M} UTC" if due else ""
@@ -261,7 +332,9 @@ def _exit_code(ending: Ending) -> int:
 
 
 def _nothing(order: _Order, why: str) -> None:
-    if order.json:
+    if order.json_lines:
+        sending.print_line({"event": "end", "issue": None, "why": why, "deliveries": {}})
+    elif order.json:
         as_json({"issue": None, "segment": str(order.segment), "why": why, "deliveries": {}})
     else:
         say(f"Nothing was sent: {why}.")
@@ -277,44 +350,3 @@ def _audience_report(order: _Order, name: str, audience: Audience) -> dict[str, 
         "left_out": dict(audience.left_out),
         "deliveries": {},
     }
-
-
-@click.command(name="status")
-@click.argument("issue", required=False)
-@JSON
-@click.pass_context
-def status_command(context: click.Context, issue: str | None, as_json_: bool) -> None:
-    """Show what became of ISSUE (or the newest), person by person counted, and its sends.
-
-    Example: mailout status 2026-11-20-bulletin --json
-    """
-    site = read_site(context)
-    with opened(site) as store:
-        if issue is None:
-            with store.reading() as tx:
-                known = issues.newest_first(tx)
-            if not known:
-                if as_json_:
-                    as_json({"issue": None, "deliveries": {}, "dispatches": []})
-                else:
-                    say("No issue has been compiled yet.")
-                return
-            found = known[0]
-        else:
-            found = known_issue(store, issue)
-        with store.reading() as tx:
-            report = issue_report(tx, found)
-    if as_json_:
-        as_json(report)
-        return
-    say(f"{found.name} of the list {found.list_id}: {found.state.value}")
-    counts = {state: n for state, n in report["deliveries"].items() if n}
-    if counts:
-        table(["state", "#deliveries"], counts.items())
-    for dispatch in report["dispatches"]:
-        line = f"  to {dispatch['segment']}: {dispatch['state']}"
-        if dispatch["held_why"]:
-            line += f" - {dispatch['held_why']}"
-        if dispatch["left_out"]:
-            line += f" (left out: {leaving_out(dispatch['left_out'])})"
-        say(line)

@@ -1,65 +1,102 @@
-"""Running a dispatch at the command line: signals, the progress bar, and staying for deferrals."""
+"""Running a dispatch at the command line: signals, progress, and staying for what comes later."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 
 from mailout.cli import console
 from mailout.cli.console import note
-from mailout.cli.reports import state_counts
+from mailout.cli.reports import all_states, state_counts
 from mailout.core.delivery import DeliveryState
+from mailout.core.dispatch import DispatchState
 from mailout.core.site import MailingList, Site
 from mailout.send import presence, recovery, run
+from mailout.send.clerk import counted
 from mailout.send.compose import Composer, composer
 from mailout.send.run import Ending, Progress
 from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Store
 
+T = TypeVar("T")
 Report = Callable[[Progress], None]
 
 _LOOK_AGAIN = 1.0  # seconds between looks at the clock and at other senders
+_HELD = (15.0, 300.0)  # seconds until a held send is tried again with --wait: at first, at most
 
 
 def work(
-    site: Site, store: Store, mailing_list: MailingList, dispatch: Dispatch, *, wait: bool
+    site: Site,
+    store: Store,
+    mailing_list: MailingList,
+    dispatch: Dispatch,
+    *,
+    wait: bool,
+    json_lines: bool = False,
 ) -> Ending:
     """How sending the dispatch ended; with `wait` not before deferred deliveries have an end."""
-    composing = composer(store, site, mailing_list, dispatch.issue_id)
+    from mailout.config.dkim import signers
+
+    signing = signers(site) if site.dkim else ()
+    with store.reading() as tx:
+        composing = composer(tx, site, mailing_list, dispatch.issue_id, signing)
+    patience = _HELD[0]
     with presence.present(site.root) as worker:
         while True:
             lost = recovery.recover(store, site, datetime.now(UTC))
             if lost:
                 note(f"{lost} were on the wire when a sender died; they go out again.")
-            with _bar() as report:
-                running = _until_stopped(store, site, dispatch, composing, worker, report)
-                ending = asyncio.run(running)
-            if ending.held or ending.stopped:
+            with _lines() if json_lines else _bar() as report:
+                ending = in_loop(_until_stopped(store, site, dispatch, composing, worker, report))
+            if ending.stopped or ending.state not in (DispatchState.SENDING, DispatchState.HELD):
                 return ending
-            if _others_hold(ending):
+            if ending.held:
+                if not wait:
+                    return ending
+                note(f"Held: {ending.held} Trying again in {patience:.0f} seconds.")
+                _sleep_until(datetime.now(UTC) + timedelta(seconds=patience))
+                patience = min(patience * 2, _HELD[1])
+            elif _others_hold(ending):
                 # Another sender is at it. It may die: then its part is ours.
                 time.sleep(_LOOK_AGAIN)
-            elif wait and ending.next_due is not None:
-                note(f"Deferred ones are due at {console.local(ending.next_due, site)}; waiting.")
-                _sleep_until(ending.next_due)
+            elif wait and (due := ending.rests_until or ending.next_due) is not None:
+                why = "Today's ceiling is reached" if ending.rests_until else "Some are deferred"
+                note(f"{why}; waiting until {console.local(due, site)}.")
+                _sleep_until(due)
             else:
                 return ending
+
+
+def in_loop(work: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine, run on the fast event loop where there is one."""
+    try:
+        import uvloop
+    except ImportError:  # not on every system
+        return asyncio.run(work)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that SIGINT and SIGTERM set: what is on the wire is finished, then all stops."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop
 
 
 async def _until_stopped(
     store: Store, site: Site, dispatch: Dispatch, composing: Composer, worker: str, report: Report
 ) -> Ending:
-    """Runs the dispatch; SIGINT and SIGTERM finish what is on the wire and stop."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    return await run.run(store, site, dispatch, composing, worker, report, stop)
+    return await run.run(store, site, dispatch, composing, worker, report, stop_on_signals())
 
 
 def _others_hold(ending: Ending) -> bool:
@@ -74,10 +111,44 @@ def _sleep_until(due: datetime) -> None:
 
 
 @contextmanager
+def _lines() -> Iterator[Report]:
+    """One JSON object a second on standard output; the keys are a contract."""
+    started = last = time.monotonic()
+
+    def report(progress: Progress) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < _LOOK_AGAIN:
+            return
+        last = now
+        done = counted(progress.done)
+        rate = done / (now - started)
+        print_line(
+            {
+                "event": "progress",
+                "total": progress.total,
+                "done": done,
+                "rate": round(rate, 1),
+                "seconds_left": round((progress.total - done) / rate) if rate else None,
+                "deliveries": all_states(progress.done),
+                "trouble": progress.trouble,
+                "slow_providers": sorted(progress.slow),
+            }
+        )
+
+    yield report
+
+
+def print_line(value: dict[str, Any]) -> None:
+    """Prints one JSON object on one line, at once."""
+    print(json.dumps(value, ensure_ascii=False, default=console.plain), flush=True)
+
+
+@contextmanager
 def _bar() -> Iterator[Report]:
     """A progress bar on a terminal; elsewhere it would only be noise."""
     if not sys.stderr.isatty():
-        yield lambda progress: None
+        yield _only_trouble()
         return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -95,14 +166,29 @@ def _bar() -> Iterator[Report]:
         started = time.monotonic()
 
         def report(progress: Progress) -> None:
-            done = sum(progress.done.values())
+            done = counted(progress.done)
             rate = done / max(time.monotonic() - started, 0.001)
+            words = state_counts(progress.done)
+            if progress.slow:
+                words += f"; slower to {', '.join(sorted(progress.slow)[:3])}, as they asked"
             bar.update(
                 task,
                 total=progress.total,
                 completed=done,
                 rate=f"{rate:,.0f}/s",
-                states=state_counts(progress.done),
+                states=progress.trouble or words,
             )
 
         yield report
+
+
+def _only_trouble() -> Report:
+    told = ""
+
+    def report(progress: Progress) -> None:
+        nonlocal told
+        if progress.trouble and progress.trouble != told:
+            note(f"{progress.trouble} Trying again.")
+        told = progress.trouble
+
+    return report

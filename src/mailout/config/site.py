@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -20,10 +21,12 @@ from mailout.core.message import Sender
 from mailout.core.segment import parse as parse_rule
 from mailout.core.site import (
     Brand,
+    Dkim,
     Identity,
     ListSettings,
     MailingList,
     Pages,
+    Provider,
     Relay,
     Sending,
     Site,
@@ -31,7 +34,9 @@ from mailout.core.site import (
 )
 
 FILE = "config.toml"
+_URL_OPTIONS = ("connections", "depth", "per_connection", "per_minute", "per_day")
 _LIST_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
+_DOMAIN = re.compile(r"(?:\*\.)?[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9-]+)+")
 _SCHEMES = {"smtp": ("starttls", 587), "smtps": ("tls", 465), "smtp+plain": ("none", 25)}
 
 
@@ -43,6 +48,8 @@ class _ConfigFile:
     site: Identity
     store: StoreSettings = field(default_factory=StoreSettings)
     relays: tuple[Relay, ...] = ()
+    dkim: tuple[Dkim, ...] = ()
+    providers: tuple[Provider, ...] = ()
     sending: Sending = field(default_factory=Sending)
     pages: Pages = field(default_factory=Pages)
     brand: Brand = field(default_factory=Brand)
@@ -85,6 +92,8 @@ def read_site(root: Path) -> Site:
         identity=replace(config.site, url=config.site.url.rstrip("/")),
         store=store,
         relays=relays,
+        dkim=config.dkim,
+        providers=config.providers,
         sending=config.sending,
         pages=config.pages,
         brand=config.brand,
@@ -109,14 +118,13 @@ def relay_of_url(url: str) -> Relay:
         )
     tls, default_port = _SCHEMES[parts.scheme]
     options = parse_qs(parts.query)
-    unknown = sorted(set(options) - {"connections", "depth"})
+    unknown = sorted(set(options) - set(_URL_OPTIONS))
     if unknown:
         raise UsageError(f"unknown option `{unknown[0]}`", where=name)
     try:
-        connections = int(options.get("connections", ["4"])[0])
-        depth = int(options.get("depth", ["8"])[0])
+        numbers = {key: int(values[0]) for key, values in options.items()}
     except ValueError:
-        raise UsageError("`connections` and `depth` must be numbers", where=name) from None
+        raise UsageError(f"{', '.join(_URL_OPTIONS)} must be numbers", where=name) from None
     relay = Relay(
         host=parts.hostname,
         port=port or default_port,
@@ -124,8 +132,7 @@ def relay_of_url(url: str) -> Relay:
         username=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
         password_env="MAILOUT_RELAY_PASSWORD",  # noqa: S106 - the name of a variable
-        connections=connections,
-        depth=depth,
+        **numbers,  # type: ignore[arg-type]  # those of _URL_OPTIONS
     )
     _check_relay(relay, name)
     return relay
@@ -158,11 +165,42 @@ def _check_config(config: _ConfigFile, source: str) -> None:
                 fix="Name the environment variable that holds it: `password_env`.",
             )
         _check_relay(relay, place(FILE, toml.line_of(source, ("relays", str(number)))))
+    labels = [relay.label for relay in config.relays]
+    for number, label in enumerate(labels):
+        if label in labels[:number]:
+            line = toml.line_of(source, ("relays", str(number)))
+            raise BadFile(f"the relay {label} stands here twice", where=place(FILE, line))
+    _check_providers(config, source)
+    if config.dkim:
+        # Only now: the library behind it takes as long to import as all the rest.
+        from mailout.config import dkim
+
+        dkim.check(config.dkim, source, FILE)
     if config.sending.return_path:
         _address(
             config.sending.return_path,
             place(FILE, toml.line_of(source, ("sending", "return_path"))),
         )
+
+
+def _check_providers(config: _ConfigFile, source: str) -> None:
+    seen: dict[str, str] = {}
+    for number, provider in enumerate(config.providers):
+
+        def where(key: str, number: int = number) -> str:
+            return place(FILE, toml.line_of(source, ("providers", str(number), key)))
+
+        if provider.per_minute < 0:
+            raise BadFile("`per_minute` must not be negative", where=where("per_minute"))
+        for domain in provider.domains:
+            if not _DOMAIN.fullmatch(domain.lower()):
+                raise BadFile(
+                    f"`{domain}` is no mail domain",
+                    where=where("domains"),
+                    fix="Write example.org, or *.example.org for all domains below it.",
+                )
+            if (other := seen.setdefault(domain.lower(), provider.name)) != provider.name:
+                raise BadFile(f"`{domain}` belongs to `{other}` already", where=where("domains"))
 
 
 def _check_relay(relay: Relay, where: str) -> None:
@@ -176,6 +214,24 @@ def _check_relay(relay: Relay, where: str) -> None:
         raise BadFile("`connections` must be from 1 to 100", where=where)
     if not 1 <= relay.depth <= 20:
         raise BadFile("`depth` must be from 1 to 20", where=where)
+    for key in ("weight", "per_connection", "per_minute", "per_day"):
+        if getattr(relay, key) < 0:
+            raise BadFile(f"`{key}` must not be negative", where=where)
+    if relay.warm_up and not relay.warm_up_from:
+        raise BadFile(
+            "`warm_up` needs the day it begins with",
+            where=where,
+            fix='Write `warm_up_from = "2026-12-01"`.',
+        )
+    if relay.warm_up_from:
+        try:
+            date.fromisoformat(relay.warm_up_from)
+        except ValueError:
+            raise BadFile(
+                f"`{relay.warm_up_from}` is no day", where=where, fix="Write it as 2026-12-01."
+            ) from None
+    if any(bound < 1 for bound in relay.warm_up):
+        raise BadFile("each day of `warm_up` must allow at least one message", where=where)
     if not 0 < relay.port < 65536:
         raise BadFile("`port` must be from 1 to 65535", where=where)
 

@@ -81,15 +81,20 @@ class Step:
     next_at: datetime | None = None
 
 
-_ACCEPTED, _REFUSED = Step(DeliveryState.ACCEPTED), Step(DeliveryState.REFUSED)
+ACCEPTED = Step(DeliveryState.ACCEPTED)
+"""The step after an acceptance: nearly all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPlan:
-    """When to try again: the waits one after the other (the last repeats), until `max_age`."""
+    """When to try again: the waits one after the other (the last repeats), until `max_age`.
+
+    With `holds_unknown` an unknown end is left to the organiser (`mailout deliveries resolve`).
+    """
 
     waits: Sequence[timedelta]
     max_age: timedelta
+    holds_unknown: bool = False
 
 
 def after_attempt(
@@ -106,9 +111,11 @@ def after_attempt(
     thousands of deferred mails do not come back in one second.
     """
     if outcome.verdict is Verdict.ACCEPTED:
-        return _ACCEPTED
+        return ACCEPTED
     if outcome.verdict is Verdict.REFUSED:
-        return _REFUSED
+        return Step(DeliveryState.REFUSED)
+    if outcome.verdict is Verdict.UNKNOWN and plan.holds_unknown:
+        return Step(DeliveryState.UNKNOWN)
     wait = plan.waits[min(attempts, len(plan.waits)) - 1]
     due = now + wait * (1 + jitter / 5)
     if due - queued_at > plan.max_age:

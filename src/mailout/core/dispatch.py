@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class DispatchState(StrEnum):
-    """queued -> sending <-> paused | held -> done | cancelled."""
+    """queued -> sending <-> paused | held -> done | cancelled.
+
+    A queued one is scheduled: nobody has a delivery yet, since a segment is evaluated when
+    the sending begins.
+    """
 
     QUEUED = "queued"
     SENDING = "sending"
@@ -19,6 +23,13 @@ class DispatchState(StrEnum):
 UNFINISHED = frozenset(
     {DispatchState.QUEUED, DispatchState.SENDING, DispatchState.PAUSED, DispatchState.HELD}
 )
+
+
+class Priority(IntEnum):
+    """What overtakes what: deliveries of a higher one are claimed first."""
+
+    BULK = 0
+    URGENT = 10
 
 
 class LeftOut(StrEnum):

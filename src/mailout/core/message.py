@@ -26,13 +26,13 @@ from typing import NamedTuple
 from mailout.core.address import Address, BadAddress
 from mailout.core.errors import MailoutError
 from mailout.core.issue import Variant
-from mailout.core.mime import Part, prepare
+from mailout.core.mime import Base64, Part, between_soft_breaks, prepare
 from mailout.core.site import MailingList, Site
 from mailout.core.slot import Slot
 
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_SUSPECT = re.compile(r"[\x00-\x1f\x7f]|=\?")
 _ENCODED_WORD = re.compile(r"=\?[^?]*\?[bqBQ]\?")
+_MARKUP = re.compile(r'[&<>"]')
 _LINE = 998  # RFC 5322 2.1.1: no line may be longer
 _FOLDED = 78  # RFC 5322 2.1.1: none should be
 
@@ -87,58 +87,56 @@ def list_headers(site: Site, mailing_list: MailingList) -> ListHeaders:
 
 
 class Reader(NamedTuple):
-    """What one message needs to know of its reader."""
+    """What one message needs to know of its reader; `address` as it stands on the wire."""
 
-    address: Address
+    address: str
     token: str
     greeting: str
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One variant of an issue, ready to be filled. Made by `prepare_message`."""
+    """One variant of an issue, ready to be filled. Made by `prepare_message`.
 
-    headers: bytes
+    `pieces` are the whole message, with an empty one wherever something of the reader's
+    goes: first the reader's own headers, then each slot. `quoted` tells for a slot (its name,
+    and whether it stands in HTML) where its value goes in quoted-printable; `whole` tells
+    where a part in base64 goes, which is filled as one.
+    """
+
+    pieces: tuple[bytes, ...]
+    quoted: tuple[tuple[str, bool, tuple[int, ...]], ...]
+    whole: tuple[tuple[int, Base64, bool], ...]
     leave_url: str
-    boundary: bytes
-    text: Part
-    html: Part
-    text_head: bytes
-    html_head: bytes
 
-    def compose(self, reader: Reader, message_id: str, now: datetime) -> bytes:
+    def compose(self, reader: Reader, message_id: str, now: float) -> bytes:
         """The whole message for one reader, lines ended by CRLF, ready for the wire.
 
-        Raises: BadHeader if the reader's values cannot stand in a header.
+        `now` is in seconds since 1970. Raises: BadHeader if the reader's values cannot stand
+        in a header.
         """
-        values: dict[str, str] = {
-            Slot.TOKEN: reader.token,
-            Slot.GREETING: reader.greeting,
-        }
-        to = safe(reader.address.wire, "the address")
-        own = (
-            f"To: {to}\r\n"
+        token = reader.token
+        values: dict[str, str] = {Slot.TOKEN: token, Slot.GREETING: reader.greeting}
+        out = list(self.pieces)
+        out[_OWN] = (
+            f"To: {safe(reader.address, 'the address')}\r\n"
             f"Message-ID: {message_id}\r\n"
-            f"Date: {_date(int(now.timestamp()))}\r\n"
-            f"List-Unsubscribe: <{self.leave_url}{reader.token}>\r\n"
-        )
-        return b"".join(
-            (
-                self.headers,
-                own.encode(),  # ASCII unless the address needs SMTPUTF8 (RFC 6532)
-                b"\r\n",
-                self.boundary,
-                self.text_head,
-                self.text.fill(values),
-                b"\r\n",
-                self.boundary,
-                self.html_head,
-                self.html.fill({**values, Slot.GREETING: _escaped(reader.greeting)}),
-                b"\r\n",
-                self.boundary[:-2],
-                b"--\r\n",
-            )
-        )
+            f"Date: {_date(int(now))}\r\n"
+            f"List-Unsubscribe: <{self.leave_url}{token}>\r\n\r\n"
+        ).encode()  # ASCII unless the address needs SMTPUTF8 (RFC 6532)
+        for name, in_html, places in self.quoted:
+            value = values[name]
+            filled = between_soft_breaks(_escaped(value) if in_html else value)
+            for at in places:
+                out[at] = filled
+        for at, part, in_html in self.whole:
+            if in_html:
+                values = {name: _escaped(value) for name, value in values.items()}
+            out[at] = part.fill(values)
+        return b"".join(out)
+
+
+_OWN = 1  # the piece that holds the reader's own headers
 
 
 def prepare_message(variant: Variant, headers: ListHeaders) -> Prepared:
@@ -148,7 +146,6 @@ def prepare_message(variant: Variant, headers: ListHeaders) -> Prepared:
     """
     subject = _unstructured(variant.subject, "the subject")
     boundary = f"=_{variant.hash[:32]}"  # `=_` occurs in neither encoding
-    text, html = prepare(variant.text), prepare(variant.html)
     lines = [
         f"From: {headers.sender.header}",
         f"Subject: {subject}",
@@ -164,14 +161,27 @@ def prepare_message(variant: Variant, headers: ListHeaders) -> Prepared:
         "MIME-Version: 1.0",
         f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"',
     ]
+    delimiter = f"--{boundary}\r\n".encode()
+    pieces = ["".join(f"{line}\r\n" for line in lines).encode("ascii"), b""]
+    places: dict[tuple[str, bool], list[int]] = {}
+    whole = []
+    for subtype, source in (("plain", variant.text), ("html", variant.html)):
+        part, in_html = prepare(source), subtype == "html"
+        pieces.append(delimiter + _part_head(subtype, part))
+        if isinstance(part, Base64):
+            whole.append((len(pieces), part, in_html))
+            pieces.append(b"")
+        else:
+            for at, name in part.slots:
+                places.setdefault((name, in_html), []).append(len(pieces) + at)
+            pieces += part.pieces
+        pieces.append(b"\r\n")
+    pieces.append(delimiter[:-2] + b"--\r\n")
     return Prepared(
-        headers="".join(f"{line}\r\n" for line in lines).encode("ascii"),
+        pieces=tuple(pieces),
+        quoted=tuple((name, html, tuple(at)) for (name, html), at in places.items()),
+        whole=tuple(whole),
         leave_url=headers.leave_url,
-        boundary=f"--{boundary}\r\n".encode(),
-        text=text,
-        html=html,
-        text_head=_part_head("plain", text),
-        html_head=_part_head("html", html),
     )
 
 
@@ -184,7 +194,7 @@ def _date(second: int) -> str:
 def safe(value: str, what: str) -> str:
     """The value, unchanged. Raises: BadHeader for controls, line breaks, bidi overrides and
     encoded words, each of which has been used to forge headers (CVE-2024-6923)."""
-    if value.isascii() and not _SUSPECT.search(value) and len(value) < _FOLDED:
+    if value.isascii() and value.isprintable() and "=?" not in value and len(value) < _FOLDED:
         return value  # nearly every address
     if _FORBIDDEN.search(value):
         raise BadHeader(f"{what} holds a control character or a line break", fix="Remove it.")
@@ -228,6 +238,8 @@ def _part_head(subtype: str, part: Part) -> bytes:
 
 
 def _escaped(value: str) -> str:
+    if not _MARKUP.search(value):
+        return value
     return (
         value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
     )

@@ -21,7 +21,7 @@ from mailout.core.slot import PATTERN
 
 _QP_WIDTH = 75  # 76 less the `=` of a soft line break
 _SOFT_BREAK = b"=\r\n"
-_SAFE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_,"
+_SAFE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_, "
 _LINE_BYTES = 57  # bytes that fill a base64 line of 76 characters
 
 
@@ -35,13 +35,9 @@ class QuotedPrintable:
 
     def fill(self, values: Mapping[str, str]) -> bytes:
         """The encoded part with each slot's value in its place."""
-        encoded = {
-            name: b"=\r\n%b=\r\n" % quoted_printable(value.encode())
-            for name, value in values.items()
-        }
         out = list(self.pieces)
         for at, name in self.slots:
-            out[at] = encoded[name]
+            out[at] = between_soft_breaks(values[name])
         return b"".join(out)
 
 
@@ -98,13 +94,20 @@ def _quoted_printable(quoted: Sequence[bytes], slots: Sequence[str]) -> QuotedPr
     )
 
 
+def between_soft_breaks(value: str) -> bytes:
+    """A slot's value in quoted-printable, on encoded lines of its own."""
+    raw = value.encode()
+    # Nearly every token and greeting stands for itself; a blank before a soft break may.
+    if len(raw) > _QP_WIDTH or raw.translate(None, _SAFE):
+        raw = quoted_printable(raw)
+    return b"=\r\n%b=\r\n" % raw
+
+
 def quoted_printable(raw: bytes) -> bytes:
     """`raw` (lines ended by CRLF) in quoted-printable; no line begins with a dot.
 
     A last line without CRLF may end in an encoded blank, so that it can be joined to more.
     """
-    if len(raw) <= _QP_WIDTH and not raw.translate(None, _SAFE):
-        return raw  # tokens, most of all: they are filled in for every reader
     lines = raw.split(b"\r\n")
     return b"\r\n".join(_quoted_line(line) for line in lines)
 

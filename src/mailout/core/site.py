@@ -51,7 +51,13 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relay:
-    """`[[relays]]`: a server that takes our mail."""
+    """`[[relays]]`: a server that takes our mail.
+
+    `weight` is its share of the mail beside other relays; one of weight 0 is used while all
+    others fail. `per_connection` messages end a session; `per_minute` and `per_day` bound what
+    all senders of the site give it together (0: no bound). `warm_up` has the bounds of the
+    first days from `warm_up_from` on, one a day.
+    """
 
     __pydantic_config__: ClassVar = _STRICT
     host: str
@@ -62,6 +68,12 @@ class Relay:
     password: str = field(default="", repr=False)
     connections: int = 4
     depth: int = 8
+    weight: int = 1
+    per_connection: int = 0
+    per_minute: int = 0
+    per_day: int = 0
+    warm_up_from: str = ""
+    warm_up: tuple[int, ...] = ()
 
     @property
     def label(self) -> str:
@@ -70,6 +82,34 @@ class Relay:
     @property
     def is_loopback(self) -> bool:
         return self.host in _LOOPBACK or self.host.startswith("127.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """`[[providers]]`: mail domains that one company receives for, and how much it likes.
+
+    `*.example.org` stands for all domains below that one.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+    name: str
+    domains: tuple[str, ...]
+    per_minute: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dkim:
+    """`[[dkim]]`: a key that signs our mail for a domain; all of them sign."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    domain: str
+    selector: str
+    key_file: str = ""
+
+    @property
+    def path(self) -> str:
+        """Where the key is, relative to the site unless it begins with a slash."""
+        return self.key_file or f"dkim/{self.selector}.pem"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +123,8 @@ class Sending:
     max_age_hours: int = 72
     timeout_seconds: int = 60
     lease_seconds: int = 120
+    late_minutes: int = 60
+    unknown: Literal["resend", "hold"] = "resend"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +223,8 @@ class Site:
     identity: Identity
     store: StoreSettings
     relays: tuple[Relay, ...]
+    dkim: tuple[Dkim, ...] = ()
+    providers: tuple[Provider, ...] = ()
     sending: Sending
     pages: Pages
     brand: Brand

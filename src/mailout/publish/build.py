@@ -28,7 +28,9 @@ def write(
     headers = list_headers(site, mailing_list)
     for variant in variants:
         reader = sample_reader(variant.language)
-        message = prepare_message(variant, headers).compose(reader, "<sample@example.org>", now)
+        message = prepare_message(variant, headers).compose(
+            reader, "<sample@example.org>", now.timestamp()
+        )
         (folder / f"{variant.language}.eml").write_bytes(message)
         for ending, part in (("html", variant.html), ("txt", variant.text)):
             filled = filled_for_sample(part, variant.language)
@@ -38,7 +40,7 @@ def write(
 
 def sample_reader(language: str, address: Address = _SAMPLE) -> Reader:
     """A reader for proofs, whose links lead to the page for links that do not work."""
-    return Reader(address, _SAMPLE_TOKEN, greeting("", language))
+    return Reader(address.wire, _SAMPLE_TOKEN, greeting("", language))
 
 
 def filled_for_sample(part: str, language: str) -> str:

@@ -1,10 +1,10 @@
-"""From a claimed delivery to an envelope: prepared bytes, filled for one reader."""
+"""From a claimed delivery to an envelope: prepared bytes, filled for one reader, signed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 from mailout.catalogue import greeting
 from mailout.core.address import Address
@@ -14,7 +14,10 @@ from mailout.core.token import message_id, return_path_token
 from mailout.smtp.envelope import Envelope
 from mailout.store import issues
 from mailout.store.claims import Claimed
-from mailout.store.engine import Store
+from mailout.store.engine import Tx
+
+if TYPE_CHECKING:
+    from mailout.core.dkim import Signer
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,34 +32,44 @@ class Composer:
     prepared: Mapping[str, Prepared]
     bounces: tuple[str, str]
     id_domain: str
+    signers: Sequence[Signer] = ()
 
-    def envelope(self, delivery: Claimed, now: datetime) -> Envelope:
+    def envelope(self, delivery: Claimed, now: float) -> Envelope:
         """What goes on the wire for a delivery; the Message-ID is the same at every try.
 
-        Raises: BadHeader if the reader's address cannot stand in a header.
+        `now` is in seconds since 1970. Raises: BadHeader if the reader's address cannot stand
+        in a header.
         """
-        address = Address.stored(delivery.address)
+        address = delivery.address
+        # Nearly all are ASCII, and those stand on the wire as they stand in the store.
+        wire = address if address.isascii() else Address.stored(address).wire
         token = return_path_token(self.site.keys.return_path, delivery.id, self.list_id)
         local, domain = self.bounces
-        reader = Reader(address, delivery.token, greeting(delivery.name, delivery.language))
+        reader = Reader(wire, delivery.token, greeting(delivery.name, delivery.language))
         identity = message_id(
             self.site.keys.message_id, delivery.issue_id, delivery.address_key, self.id_domain
         )
-        return Envelope(
-            f"{local}+{token}@{domain}",
-            address.wire,
-            address.needs_smtputf8,
-            self.prepared[delivery.language].compose(reader, identity, now),
-            delivery,
-        )
+        message = self.prepared[delivery.language].compose(reader, identity, now)
+        if self.signers:
+            from mailout.core.dkim import sign  # its library is slow to import
+
+            message = sign(self.signers, message, now) + message
+        return Envelope(f"{local}+{token}@{domain}", wire, message, delivery, token)
 
 
-def composer(store: Store, site: Site, mailing_list: MailingList, issue_id: int) -> Composer:
+def composer(
+    tx: Tx,
+    site: Site,
+    mailing_list: MailingList,
+    issue_id: int,
+    signers: Sequence[Signer] = (),
+) -> Composer:
     """The composer of an issue as it was compiled. Raises: BadHeader."""
     headers = list_headers(site, mailing_list)
-    with store.reading() as tx:
-        variants = issues.variants(tx, issue_id)
-    prepared = {variant.language: prepare_message(variant, headers) for variant in variants}
+    prepared = {
+        variant.language: prepare_message(variant, headers)
+        for variant in issues.variants(tx, issue_id)
+    }
     local, _, domain = site.return_path.partition("@")
     id_domain = site.identity.message_id_domain
-    return Composer(site, mailing_list.id, prepared, (local, domain), id_domain)
+    return Composer(site, mailing_list.id, prepared, (local, domain), id_domain, signers)

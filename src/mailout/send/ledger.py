@@ -3,50 +3,74 @@
 A turn records the outcomes that have come in, marks the next deliveries `sending`, and
 claims more - one commit, one flush to disk, in a thread of its own with the loop running on.
 What it marked goes on the wire only after the commit; what came back counts only after it.
+
+A turn that failed is taken again as it was: what its first try may have put on disk after
+all is found there and not done twice.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
+from typing import TypeVar
 
-from mailout.store import claims, outcomes
-from mailout.store.claims import Claimed
-from mailout.store.engine import Store
+from mailout.core.delivery import DeliveryState
+from mailout.send.pace import Pace, Starts
+from mailout.store import claims, deliveries, outcomes
+from mailout.store.claims import Claimed, Cursor
+from mailout.store.engine import Store, Tx
 from mailout.store.outcomes import Recorded
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """How many more deliveries of a dispatch to claim, behind `after`."""
+
+    dispatch_id: int
+    after: Cursor
+    most: int
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one transaction is to do. `claim` is how many more to claim, above the id `after`."""
+    """What one transaction is to do."""
 
     outcomes: Sequence[Recorded] = ()
-    starts: Sequence[Claimed] = ()
+    starts: Starts = field(default_factory=dict)
     give_back: Sequence[Claimed] = ()
-    claim: int = 0
-    after: int = 0
+    claim: Claim | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Turned:
-    """What it came to: the deliveries now `sending`, those claimed, the highest id seen."""
+    """What it came to: the deliveries now `sending` by relay, those whose relay is not to have
+    them yet (still claimed), those claimed, and where to claim on (None: at the beginning).
 
-    started: Sequence[Claimed] = ()
-    claimed: Sequence[Claimed] = ()
-    last: int = 0
+    `waits` says for a relay when it may have more, `postponed_until` when the last of those
+    is due whose provider is to have them later.
+    """
+
+    started: Starts
+    waiting: Sequence[Claimed]
+    claimed: Sequence[Claimed]
+    last: Cursor | None
+    waits: dict[str, datetime]
+    postponed_until: datetime | None
 
 
 @dataclass(slots=True)
 class Ledger:
-    """Writes for one worker and one dispatch, from `with` to its end."""
+    """Writes for one worker, from `with` to its end."""
 
     store: Store
     worker: str
-    dispatch_id: int
+    pace: Pace
     _thread: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="ledger")
     )
@@ -64,32 +88,71 @@ class Ledger:
 
     async def turn(self, turn: Turn, now: datetime, lease_until: datetime) -> Turned:
         """What the turn came to, once it is on disk. Raises: MailoutError if the store fails."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._write, turn, now, lease_until)
+        return await self.call(lambda: self._write(turn, now, lease_until))
 
     async def extend(self, lease_until: datetime) -> None:
         """Nothing, once all that the worker holds is leased until then."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, self._extend, lease_until)
+        await self.call(lambda: self._extend(lease_until))
+
+    async def reconcile(self, known: Collection[int]) -> None:
+        """Nothing, once the worker holds no claim but those `known` to it.
+
+        A turn whose commit failed may be on disk all the same, with claims nobody has heard of.
+        """
+        await self.call(lambda: self._reconcile(known))
+
+    async def call(self, work: Callable[[], T]) -> T:
+        """The result of `work`, done by the ledger's thread between two turns."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _write(self, turn: Turn, now: datetime, lease_until: datetime) -> Turned:
         with self.store.writing() as tx:
             outcomes.record(tx, turn.outcomes, self.worker, now)
             if turn.give_back:
                 claims.give_back(tx, [one.id for one in turn.give_back], self.worker)
-            started: Sequence[Claimed] = ()
-            if turn.starts:
-                ids = [one.id for one in turn.starts]
-                ours = claims.start(tx, ids, self.worker, now, lease_until)
-                started = [one for one in turn.starts if one.id in ours]
+                deliveries.cancel_rest(tx, now)
+            admitted = self.pace.admit(tx, turn.outcomes, turn.starts, now)
+            claims.postpone(
+                tx,
+                {due: [one.id for one in late] for due, late in admitted.postponed.items()},
+                self.worker,
+            )
+            started = self._start(tx, admitted.starts, now, lease_until)
             claimed: Sequence[Claimed] = ()
-            last = 0
-            if turn.claim:
+            last = None
+            if (more := turn.claim) is not None:
                 claimed, last = claims.claim(
-                    tx, self.dispatch_id, self.worker, now, lease_until, turn.claim, turn.after
+                    tx, more.dispatch_id, self.worker, now, lease_until, more.most, more.after
                 )
-        return Turned(started, claimed, last)
+        return Turned(
+            started,
+            admitted.waiting,
+            claimed,
+            last,
+            admitted.waits,
+            max(admitted.postponed, default=None),
+        )
+
+    def _start(self, tx: Tx, starts: Starts, now: datetime, lease_until: datetime) -> Starts:
+        ids = [one.id for some in starts.values() for one in some]
+        if not ids:
+            return {}
+        ours = claims.start(tx, ids, self.worker, now, lease_until)
+        if len(ours) == len(ids):
+            return starts
+        return {label: [one for one in some if one.id in ours] for label, some in starts.items()}
 
     def _extend(self, lease_until: datetime) -> None:
         with self.store.writing() as tx:
             claims.extend(tx, self.worker, lease_until)
+
+    def _reconcile(self, known: Collection[int]) -> None:
+        with self.store.writing() as tx:
+            held = claims.held_by(tx, self.worker)
+            strays = [
+                one
+                for one, state in held.items()
+                if state is DeliveryState.CLAIMED and one not in known
+            ]
+            if strays:
+                claims.give_back(tx, strays, self.worker)

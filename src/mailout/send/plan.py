@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mailout.core.delivery import RetryPlan
+from mailout.core.dispatch import Priority
 from mailout.core.errors import MailoutError
 from mailout.core.issue import IssueState
 from mailout.core.language import chain
-from mailout.core.site import MailingList, SegmentName, Sending
+from mailout.core.site import MailingList, SegmentName, Sending, Site
 from mailout.store import dispatches, issues
 from mailout.store.dispatches import Audience, Choice, Dispatch
-from mailout.store.engine import Store
+from mailout.store.engine import Store, Tx
 from mailout.store.issues import Issue
 
 _SENDABLE = frozenset({IssueState.COMPILED, IssueState.APPROVED, IssueState.SENT})
@@ -84,28 +85,49 @@ def preview(store: Store, chosen: Choice) -> Audience:
         return dispatches.audience(tx, chosen)
 
 
-def enqueue(
+def order(
     store: Store,
-    mailing_list: MailingList,
     chosen: Choice,
     segment: str,
     exclude: str,
     now: datetime,
-) -> tuple[Dispatch, int]:
-    """The new dispatch and how many deliveries were queued: one a person, in one transaction."""
+    at: datetime | None = None,
+    priority: int = Priority.BULK,
+) -> Dispatch:
+    """A new dispatch, which nobody has a delivery of yet: `enqueue` makes them."""
     with store.writing() as tx:
-        audience = dispatches.audience(tx, chosen)
-        compiled = [variant.language for variant in issues.variants(tx, chosen.issue_id)]
         return dispatches.make(
-            tx,
-            chosen,
-            segment=segment,
-            exclude=exclude,
-            left_out=audience.left_out,
-            language_of=variant_languages(mailing_list, audience.by_language, compiled),
-            default_language=_last_resort(mailing_list, compiled),
-            now=now,
+            tx, chosen, segment=segment, exclude=exclude, now=now, at=at, priority=priority
         )
+
+
+def enqueue(tx: Tx, mailing_list: MailingList, dispatch: Dispatch, now: datetime) -> int:
+    """How many deliveries the dispatch now has: one a person, for all the transaction makes."""
+    chosen = choice(mailing_list, dispatch.issue_id, dispatch.segment, dispatch.exclude)
+    audience = dispatches.audience(tx, chosen)
+    compiled = [variant.language for variant in issues.variants(tx, dispatch.issue_id)]
+    return dispatches.fill(
+        tx,
+        dispatch.id,
+        chosen,
+        left_out=audience.left_out,
+        language_of=variant_languages(mailing_list, audience.by_language, compiled),
+        default_language=_last_resort(mailing_list, compiled),
+        now=now,
+    )
+
+
+def is_late(site: Site, dispatch: Dispatch, now: datetime) -> str:
+    """Why a scheduled dispatch must not begin by itself any more; empty if it may.
+
+    News that was right in the morning may be wrong at night: a person is asked.
+    """
+    if dispatch.at is None:
+        return ""
+    late = now - dispatch.at
+    if late <= timedelta(minutes=site.sending.late_minutes):
+        return ""
+    return f"it was to begin at {dispatch.at:%Y-%m-%d %H:%M} UTC, and no sender was running then"
 
 
 def variant_languages(
@@ -124,4 +146,8 @@ def _last_resort(mailing_list: MailingList, compiled: list[str]) -> str:
 def retry_plan(settings: Sending) -> RetryPlan:
     """When deferred deliveries are tried again, as the site has it."""
     waits = [timedelta(minutes=minutes) for minutes in settings.retry_minutes]
-    return RetryPlan(waits or [timedelta(minutes=5)], timedelta(hours=settings.max_age_hours))
+    return RetryPlan(
+        waits or [timedelta(minutes=5)],
+        timedelta(hours=settings.max_age_hours),
+        holds_unknown=settings.unknown == "hold",
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from mailout.core.address import Address
 from mailout.core.delivery import Outcome
 from mailout.core.issue import Variant
 from mailout.core.message import Reader, list_headers, prepare_message
@@ -35,10 +34,6 @@ async def send_proofs(
             f"proof {variant.language} {now.isoformat()}",
             site.identity.message_id_domain,
         )
-        message = prepare_message(variant, headers).compose(reader, identity, now)
-        envelopes.append(_envelope(site, reader.address, message))
+        message = prepare_message(variant, headers).compose(reader, identity, now.timestamp())
+        envelopes.append(Envelope(site.return_path, reader.address, message))
     return await submit_all(relay_of(site), site.ehlo, site.sending.timeout_seconds, envelopes)
-
-
-def _envelope(site: Site, address: Address, message: bytes) -> Envelope:
-    return Envelope(site.return_path, address.wire, address.needs_smtputf8, message)

@@ -1,10 +1,12 @@
 """What goes over a connection: envelopes, where they come from, and what the server takes.
 
-Standards: RFC 5321 4.1.1.1 (EHLO), RFC 1870 (SIZE), RFC 2920, RFC 3030, RFC 6531.
+Standards: RFC 5321 4.1.1.1 (EHLO), RFC 1870 (SIZE), RFC 2920, RFC 3030, RFC 6531,
+RFC 6152 (8BITMIME), RFC 3461 (DSN).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -16,15 +18,32 @@ from mailout.smtp.replies import Reply
 class Envelope(NamedTuple):
     """What one transaction carries: return path, the one recipient, and the message's bytes.
 
+    `recipient` is ASCII unless it needs SMTPUTF8. `envelope_id` goes into reports about it
+    (ENVID): printable ASCII without `+` and `=`.
     `message` has lines ended by CRLF, is 7-bit but for addresses in other scripts, and begins
     no line with a dot. `ticket` is the owner's: it comes back with the outcome.
     """
 
     sender: str
     recipient: str
-    needs_smtputf8: bool
     message: bytes
     ticket: object = None
+    envelope_id: str = ""
+
+    @property
+    def needs_smtputf8(self) -> bool:
+        """Whether the server must offer SMTPUTF8: domains are A-labels, so it is the local part."""
+        return not self.recipient.isascii()
+
+
+def xtext(text: str) -> str:
+    """The text as it may stand in an option of DSN (RFC 3461 4)."""
+    if _XCHARS.fullmatch(text):
+        return text
+    return "".join(c if _XCHARS.fullmatch(c) or c > "\x7f" else f"+{ord(c):02X}" for c in text)
+
+
+_XCHARS = re.compile(r"[!-*,-<>-~]+")
 
 
 class Source(Protocol):
@@ -50,6 +69,8 @@ class Offer:
     pipelining: bool = False
     chunking: bool = False
     smtputf8: bool = False
+    eight_bit: bool = False
+    dsn: bool = False
     size: int = 0
 
     @classmethod
@@ -60,5 +81,7 @@ class Offer:
             pipelining="pipelining" in known,
             chunking="chunking" in known and "pipelining" in known,
             smtputf8="smtputf8" in known,
+            eight_bit="8bitmime" in known,
+            dsn="dsn" in known,
             size=int(size) if size and size.isdigit() else 0,
         )

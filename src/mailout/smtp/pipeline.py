@@ -13,7 +13,7 @@ An envelope whose whole message was written and whose last reply never came is U
 
 Standards: RFC 5321 3.3 and 4.1.4 (order), RFC 2920 (PIPELINING: a message's content may
 stand first in a group), RFC 3030 (CHUNKING), RFC 1870 (SIZE), RFC 6152 (8BITMIME),
-RFC 6531 (SMTPUTF8).
+RFC 6531 (SMTPUTF8), RFC 3461 (DSN: reports without the message, our id in them).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from enum import Enum
 from time import monotonic
 
 from mailout.core.delivery import Outcome, Verdict
-from mailout.smtp.envelope import Envelope, Offer, Source
+from mailout.smtp.envelope import Envelope, Offer, Source, xtext
 from mailout.smtp.replies import Nonsense, Reply, ReplyReader
 
 _WATCH = 0.5  # seconds between looks at the clock
@@ -48,24 +48,31 @@ class _Transfer:
 
     envelope: Envelope
     started: float
+    rcpt: bytes = b""
     written: bool = False
     refusal: tuple[_Step, Reply] | None = None
 
 
 @dataclass(slots=True, eq=False)
 class Pipeline(asyncio.Protocol):
-    """Drives one connection from its opening to its end; `closed` is set then."""
+    """Drives one connection from its opening to its end; `closed` is set then.
+
+    `most` is how many envelopes it takes before it ends the session (0: any number).
+    """
 
     source: Source
     offer: Offer
     relay: str
     patience: float
     depth: int = 8
+    most: int = 0
     closed: asyncio.Event = field(default_factory=asyncio.Event)
+    accepted: int = 0
     _transport: asyncio.Transport | None = None
     _reader: ReplyReader = field(default_factory=ReplyReader)
     _awaited: deque[tuple[_Step, _Transfer | None]] = field(default_factory=deque)
     _under_way: deque[_Transfer] = field(default_factory=deque)
+    _begun: int = 0
     _needs_reset: bool = False
     _quitting: bool = False
     _ends_idle: bool = False
@@ -113,14 +120,15 @@ class Pipeline(asyncio.Protocol):
         written: list[bytes] = []
         try:
             for reply in self._reader.feed(data):
+                if reply.code == 250 and self._is_as_hoped():
+                    continue
                 self._hear(reply, written)
-                if self.closed.is_set():
+                if self._transport is None:
                     return
         except Nonsense as nonsense:
             self._end(f"the server's reply is nonsense: {nonsense}")
             return
-        if not self._quitting:
-            self._fill(written)
+        self._fill(written)
         self._write(written)
         if not self._under_way and not self._awaited:
             if self._ends_idle:
@@ -151,7 +159,7 @@ class Pipeline(asyncio.Protocol):
 
     def _may_begin(self) -> bool:
         """Without PIPELINING nothing is sent before the last answer is there."""
-        return self.offer.pipelining or not self._awaited
+        return not self._quitting and (self.offer.pipelining or not self._awaited)
 
     def _cannot_take(self, envelope: Envelope) -> Outcome | None:
         """Our own verdict on an envelope that this server's offer excludes."""
@@ -166,39 +174,50 @@ class Pipeline(asyncio.Protocol):
     def _begin(self, transfer: _Transfer, written: list[bytes]) -> None:
         envelope = transfer.envelope
         self._under_way.append(transfer)
-        encoding = "utf-8" if envelope.needs_smtputf8 else "ascii"
-        options = f" SIZE={len(envelope.message)}" if self.offer.size else ""
-        if envelope.needs_smtputf8:
-            options += " SMTPUTF8"
-        mail = f"MAIL FROM:<{envelope.sender}>{options}\r\n".encode(encoding)
+        self._begun += 1
+        if self._begun == self.most:
+            self._quitting = True
         if self._needs_reset:
             self._needs_reset = False
             written.append(b"RSET\r\n")
             self._awaited.append((_Step.RSET, None))
-        written.append(mail)
+        mail = f"MAIL FROM:<{envelope.sender}>{self._mail_options(envelope)}\r\n"
+        rcpt = f"RCPT TO:<{envelope.recipient}>{self._rcpt_options(envelope)}\r\n"
         self._awaited.append((_Step.MAIL, transfer))
         if not self.offer.pipelining:
+            transfer.rcpt = rcpt.encode()
+            written.append(mail.encode())
             return
-        self._send_recipient(transfer, written)
-        if self.offer.chunking:
-            written.append(b"BDAT %d LAST\r\n" % len(envelope.message))
-            written.append(envelope.message)
-            transfer.written = True
-            self._awaited.append((_Step.END, transfer))
-            # Whether this one fails is known only when the next is on the wire already.
-            self._needs_reset = True
-        else:
-            self._send_data(transfer, written)
-
-    def _send_recipient(self, transfer: _Transfer, written: list[bytes]) -> None:
-        envelope = transfer.envelope
-        encoding = "utf-8" if envelope.needs_smtputf8 else "ascii"
-        written.append(f"RCPT TO:<{envelope.recipient}>\r\n".encode(encoding))
         self._awaited.append((_Step.RCPT, transfer))
+        if not self.offer.chunking:
+            written.append(f"{mail}{rcpt}DATA\r\n".encode())
+            self._awaited.append((_Step.DATA, transfer))
+            return
+        size = len(envelope.message)
+        written.append(f"{mail}{rcpt}BDAT {size} LAST\r\n".encode())
+        written.append(envelope.message)
+        transfer.written = True
+        self._awaited.append((_Step.END, transfer))
+        # Whether this one fails is known only when the next is on the wire already.
+        self._needs_reset = True
 
-    def _send_data(self, transfer: _Transfer, written: list[bytes]) -> None:
-        written.append(b"DATA\r\n")
-        self._awaited.append((_Step.DATA, transfer))
+    def _mail_options(self, envelope: Envelope) -> str:
+        offer = self.offer
+        options = f" SIZE={len(envelope.message)}" if offer.size else ""
+        if envelope.needs_smtputf8:
+            # The address stands in `To:` too, so the message is no longer 7-bit (RFC 6531 3.6).
+            options += " BODY=8BITMIME SMTPUTF8" if offer.eight_bit else " SMTPUTF8"
+        if offer.dsn and envelope.envelope_id:
+            # A report needs no copy of the message (RFC 3461 4.3, 4.4).
+            options += f" RET=HDRS ENVID={envelope.envelope_id}"
+        return options
+
+    def _rcpt_options(self, envelope: Envelope) -> str:
+        if not (self.offer.dsn and envelope.envelope_id):
+            return ""
+        # RFC 3461 4.1, 4.2; RFC 6533 3 for addresses that are not ASCII.
+        kind = "utf-8" if envelope.needs_smtputf8 else "rfc822"
+        return f" NOTIFY=FAILURE,DELAY ORCPT={kind};{xtext(envelope.recipient)}"
 
     def _write(self, written: list[bytes]) -> None:
         if written and self._transport is not None:
@@ -227,6 +246,16 @@ class Pipeline(asyncio.Protocol):
         else:
             self._heard_envelope(step, transfer, reply, written)
 
+    def _is_as_hoped(self) -> bool:
+        """Whether what was awaited is only the answer to a MAIL or RCPT that was pipelined: then
+        there is nothing to do about it. So are half of all answers."""
+        if self._awaited and self.offer.pipelining:
+            step = self._awaited[0][0]
+            if step is _Step.MAIL or step is _Step.RCPT:
+                self._awaited.popleft()
+                return True
+        return False
+
     def _heard_envelope(
         self, step: _Step, transfer: _Transfer, reply: Reply, written: list[bytes]
     ) -> None:
@@ -238,9 +267,11 @@ class Pipeline(asyncio.Protocol):
         if transfer.refusal is not None:
             self._finish(transfer, reply)
         elif step is _Step.MAIL:
-            self._send_recipient(transfer, written)
+            written.append(transfer.rcpt)
+            self._awaited.append((_Step.RCPT, transfer))
         else:
-            self._send_data(transfer, written)
+            written.append(b"DATA\r\n")
+            self._awaited.append((_Step.DATA, transfer))
 
     def _heard_data(self, transfer: _Transfer, reply: Reply, written: list[bytes]) -> None:
         if reply.code != 354:
@@ -269,21 +300,27 @@ class Pipeline(asyncio.Protocol):
 
     def _finish(self, transfer: _Transfer, reply: Reply) -> None:
         self._under_way.remove(transfer)
+        if transfer.refusal is None and 200 <= reply.code <= 299:
+            self.accepted += 1
+            enhanced, text = reply.split()
+            seconds = monotonic() - transfer.started
+            self.source.finished(
+                transfer.envelope,
+                Outcome(Verdict.ACCEPTED, reply.code, enhanced, text, self.relay, seconds),
+            )
+            return
         step, decisive = transfer.refusal or (_Step.END, reply)
-        if not decisive.is_positive:
-            # A transaction ends with its message, good or bad; one broken off before stays open.
-            self._needs_reset = self._needs_reset or step is not _Step.END or not transfer.written
-            if step is _Step.MAIL and decisive.code >= 500:
-                self.source.returned(transfer.envelope)
-                self.source.refused_us(decisive)
-                return
+        # A transaction ends with its message, good or bad; one broken off before stays open.
+        self._needs_reset = self._needs_reset or step is not _Step.END or not transfer.written
+        if step is _Step.MAIL and decisive.code >= 500:
+            self.source.returned(transfer.envelope)
+            self.source.refused_us(decisive)
+            return
         self.source.finished(transfer.envelope, self._outcome(transfer, decisive))
 
     def _outcome(self, transfer: _Transfer, reply: Reply) -> Outcome:
         enhanced, text = reply.split()
-        if reply.is_positive:
-            verdict = Verdict.ACCEPTED
-        elif 500 <= reply.code <= 599:
+        if 500 <= reply.code <= 599:
             verdict = Verdict.REFUSED
         elif 400 <= reply.code <= 499 or not transfer.written:
             verdict = Verdict.DEFERRED
@@ -335,6 +372,7 @@ class Pipeline(asyncio.Protocol):
             self._timer.cancel()
         if self._transport is not None:
             self._transport.abort()
+            self._transport = None
         for number, transfer in enumerate(self._under_way):
             if transfer.written:
                 text = f"{why} with the message on the wire"

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _LINE = re.compile(rb"(\d{3})(?:([ -])(.*))?", re.S)
+_PLAIN = re.compile(rb"\d\d\d ")
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
 _MOST_BYTES = 64 * 1024  # of one reply, all its lines together
 _MOST_TEXT = 500  # characters that are kept
@@ -19,8 +20,7 @@ class Nonsense(Exception):
     """What came is no SMTP reply, or one without end."""
 
 
-@dataclass(slots=True)
-class Reply:
+class Reply(NamedTuple):
     """One reply: `code`, and its lines' words joined by blanks, decoded only when asked for."""
 
     code: int
@@ -38,6 +38,8 @@ class Reply:
     def split(self) -> tuple[str, str]:
         """The enhanced status code (or empty) and the rest of the text."""
         text = self.text
+        if text[1:2] != ".":
+            return "", text
         match = _ENHANCED.match(text)
         return (match[1], text[match.end() :]) if match else ("", text)
 
@@ -59,7 +61,7 @@ class ReplyReader:
         self._rest = lines.pop()
         for line in lines:
             # Nearly every reply is one line; this is the hot path of a send.
-            if line[3:4] == b" " and not self._lines and line[:3].isdigit():
+            if not self._lines and _PLAIN.match(line):
                 yield Reply(int(line[:3]), line[4:])
             elif (reply := self._line(line)) is not None:
                 yield reply
@@ -84,8 +86,8 @@ class ReplyReader:
 
 
 def _readable(raw: bytes) -> str:
-    text = raw[: 4 * _MOST_TEXT].decode("utf-8", "replace")
+    text = raw[: 4 * _MOST_TEXT].decode("utf-8", "replace").strip()
     # Servers' words go into logs and terminals: no control characters among them.
     if not text.isprintable():
-        text = "".join(c if c.isprintable() else " " for c in text)
-    return text[:_MOST_TEXT].strip()
+        text = "".join(c if c.isprintable() else " " for c in text).strip()
+    return text[:_MOST_TEXT]

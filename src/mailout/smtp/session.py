@@ -78,7 +78,7 @@ async def open_pipeline(relay: Relay, ehlo: str, patience: float, source: Source
         raise _no_connection(relay, error) from error
     offered = client.esmtp_extensions
     offer = Offer.of(offered, offered.get("size"))
-    pipeline = Pipeline(source, offer, relay.label, patience, depth=relay.depth)
+    pipeline = Pipeline(source, offer, relay.label, patience, relay.depth, relay.per_connection)
     # uvloop's transports are none by inheritance.
     pipeline.begin(cast(asyncio.Transport, client.transport))
     return pipeline

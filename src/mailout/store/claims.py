@@ -6,7 +6,8 @@ databases have the same statements but for how they read JSON and who waits for 
 PostgreSQL skips what another worker has locked, SQLite has one writer at a time.
 
 What a test watches with EXPLAIN: the claim walks the partial index of queued deliveries in
-the order of their ids, so its cost does not grow with what was sent already.
+the order in which they are due, from where it last stood, so its cost grows neither with what
+was sent already nor with what is due later.
 """
 
 from __future__ import annotations
@@ -24,6 +25,17 @@ from mailout.store.engine import Tx
 from mailout.store.tables import DELIVERY, SUBSCRIBER
 
 
+class Cursor(NamedTuple):
+    """Where a claim stopped: `at` is a due time as the database tells it."""
+
+    at: str = "0001-01-01"
+    id: int = 0
+
+
+START = Cursor()
+"""Before the first delivery."""
+
+
 class Claimed(NamedTuple):
     """A delivery that a worker holds, with all that composing and deciding need.
 
@@ -33,6 +45,7 @@ class Claimed(NamedTuple):
 
     id: int
     issue_id: int
+    dispatch_id: int
     address_key: str
     language: str
     attempts: int
@@ -54,10 +67,11 @@ class Claimed(NamedTuple):
 # What is due, marked as claimed. SQLite takes the ids first, all in one value, since its
 # driver wakes the interpreter for each row that a statement returns.
 _DUE = """
-SELECT json_group_array(id) FROM (
-  SELECT id FROM delivery INDEXED BY ix_delivery_queued
-  WHERE dispatch_id = :dispatch AND state = 'queued' AND id > :after AND next_at <= :now
-  ORDER BY id LIMIT :most
+SELECT json_group_array(id), max(next_at) FROM (
+  SELECT id, next_at FROM delivery INDEXED BY ix_delivery_queued
+  WHERE dispatch_id = :dispatch AND state = 'queued'
+    AND next_at <= :now AND (next_at, id) > (:after_at, :after_id)
+  ORDER BY next_at, id LIMIT :most
 )"""
 _CLAIM = {
     "sqlite": """
@@ -67,16 +81,18 @@ WHERE id IN (SELECT value FROM json_each(:ids))""",
 UPDATE delivery SET state = 'claimed', worker = %(worker)s, lease_until = %(lease)s
 WHERE id IN (
   SELECT id FROM delivery
-  WHERE dispatch_id = %(dispatch)s AND state = 'queued' AND id > %(after)s AND next_at <= %(now)s
-  ORDER BY id LIMIT %(most)s FOR UPDATE SKIP LOCKED
+  WHERE dispatch_id = %(dispatch)s AND state = 'queued'
+    AND next_at <= %(now)s AND (next_at, id) > (%(after_at)s::timestamptz, %(after_id)s)
+  ORDER BY next_at, id LIMIT %(most)s FOR UPDATE SKIP LOCKED
 )
-RETURNING id""",
+RETURNING id, to_char(next_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US+00')""",
 }
 
 # The readers as they are now, and why one who has left, paused or been suppressed since the
 # queueing is skipped.
 _READER = """
-  d.id, d.issue_id, d.address_key, d.language, d.attempts, {queued}, p.address, p.name, s.token,
+  d.id, d.issue_id, d.dispatch_id, d.address_key, d.language, d.attempts, {queued},
+  p.address, p.name, s.token,
   CASE WHEN p.id IS NULL THEN 'erased'
        WHEN EXISTS (SELECT 1 FROM suppression x
                     WHERE x.address_key = d.address_key AND x.list_id IN ('', i.list_id))
@@ -132,17 +148,15 @@ def claim(
     now: datetime,
     lease_until: datetime,
     most: int,
-    after: int = 0,
-) -> tuple[list[Claimed], int]:
-    """Up to `most` due deliveries with ids above `after`, now held by `worker`, and the highest
-    id seen (0 when none was due).
+    after: Cursor = START,
+) -> tuple[list[Claimed], Cursor | None]:
+    """Up to `most` due deliveries that come behind `after`, now held by `worker`, and where to
+    go on (None when none was due).
 
     Those whose reader has meanwhile left, paused or been suppressed are skipped instead.
     """
-    ids = _claim_ids(tx, dispatch_id, worker, now, lease_until, most, after)
-    if not ids:
-        return [], 0
-    return _wanted(tx, ids, now), max(ids)
+    ids, last = _claim_ids(tx, dispatch_id, worker, now, lease_until, most, after)
+    return (_wanted(tx, ids, now), last) if ids else ([], None)
 
 
 def _wanted(tx: Tx, ids: Sequence[int], now: datetime) -> list[Claimed]:
@@ -166,23 +180,27 @@ def _claim_ids(
     now: datetime,
     lease_until: datetime,
     most: int,
-    after: int,
-) -> list[int]:
+    after: Cursor,
+) -> tuple[list[int], Cursor | None]:
     dialect = dialect_of(tx)
     due = {
         "dispatch": dispatch_id,
-        "after": after,
+        "after_at": after.at,
+        "after_id": after.id,
         "now": stored_moment(now, dialect),
         "most": most,
     }
     held = {"worker": worker, "lease": stored_moment(lease_until, dialect)}
     if dialect == "postgresql":
-        return [row[0] for row in _run(tx, _CLAIM[dialect], {**due, **held})]
-    ((packed,),) = _run(tx, _DUE, due)
+        rows = _run(tx, _CLAIM[dialect], {**due, **held})
+        last = max((Cursor(at, one) for one, at in rows), default=None)
+        return [row[0] for row in rows], last
+    ((packed, last_at),) = _run(tx, _DUE, due)
     ids: list[int] = json.loads(packed)
-    if ids:
-        tx.connection().exec_driver_sql(_CLAIM[dialect], {**held, "ids": packed})
-    return ids
+    if not ids:
+        return [], None
+    tx.connection().exec_driver_sql(_CLAIM[dialect], {**held, "ids": packed})
+    return ids, Cursor(last_at, ids[-1])
 
 
 def _readers(tx: Tx, ids: Sequence[int]) -> list[Any]:
@@ -246,6 +264,23 @@ def give_back(tx: Tx, ids: Iterable[int], worker: str) -> None:
         )
 
 
+def postpone(tx: Tx, due: Mapping[datetime, Sequence[int]], worker: str) -> None:
+    """Nothing, once claimed deliveries are queued again until the moment that is theirs."""
+    for moment, ids in due.items():
+        tx.execute(
+            update(DELIVERY)
+            .where(DELIVERY.c.id.in_(ids), DELIVERY.c.state == DeliveryState.CLAIMED)
+            .where(DELIVERY.c.worker == worker)
+            .values(state=DeliveryState.QUEUED, worker="", lease_until=None, next_at=moment)
+        )
+
+
+def held_by(tx: Tx, worker: str) -> dict[int, DeliveryState]:
+    """The deliveries that the worker holds, `claimed` or `sending`, by their ids."""
+    held = select(DELIVERY.c.id, DELIVERY.c.state).where(DELIVERY.c.worker == worker)
+    return {row.id: row.state for row in tx.execute(held)}
+
+
 def extend(tx: Tx, worker: str, lease_until: datetime) -> None:
     """Nothing, once all that the worker holds is leased until then."""
     tx.execute(update(DELIVERY).where(DELIVERY.c.worker == worker).values(lease_until=lease_until))
@@ -278,6 +313,7 @@ def lapsed(tx: Tx, now: datetime, dead_workers: Sequence[str]) -> dict[str, list
         delivery = Claimed(
             id=row.id,
             issue_id=row.issue_id,
+            dispatch_id=row.dispatch_id,
             address_key=row.address_key,
             language=row.language,
             attempts=row.attempts,

@@ -5,14 +5,16 @@ How they are claimed and recorded is in `store.claims`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal_column, select, update
 
 from mailout.core.delivery import DeliveryState, reply_line
+from mailout.core.dispatch import DispatchState
 from mailout.store.engine import Tx
-from mailout.store.tables import DELIVERY, SUBSCRIBER
+from mailout.store.tables import DELIVERY, DISPATCH, SUBSCRIBER
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,58 @@ def count(tx: Tx, *, issue_id: int = 0, dispatch_id: int = 0) -> dict[DeliverySt
     return {state: number for state, number in tx.execute(query)}
 
 
+def are_open(tx: Tx, dispatch_id: int) -> bool:
+    """Whether any delivery of the dispatch has work to do; by small indexes, not by counting."""
+    ours = DELIVERY.c.dispatch_id == dispatch_id
+    queued = select(1).where(ours, DELIVERY.c.state == literal_column("'queued'"))
+    held = select(1).where(ours, DELIVERY.c.worker != "")
+    return bool(tx.scalar(select(queued.exists() | held.exists())))
+
+
+def queue_again(
+    tx: Tx, issue_id: int, states: Sequence[DeliveryState], now: datetime, address_key: str = ""
+) -> dict[int, int]:
+    """How many of an issue's deliveries in those (ended) states are queued anew, by dispatch.
+
+    Their age begins again; with `address_key` only that one.
+    """
+    chosen = [DELIVERY.c.issue_id == issue_id, DELIVERY.c.state.in_(states)]
+    if address_key:
+        chosen.append(DELIVERY.c.address_key == address_key)
+    counted = select(DELIVERY.c.dispatch_id, func.count()).where(*chosen)
+    found = {
+        dispatch_id: number
+        for dispatch_id, number in tx.execute(counted.group_by(DELIVERY.c.dispatch_id))
+    }
+    tx.execute(
+        update(DELIVERY)
+        .where(*chosen)
+        .values(
+            state=DeliveryState.QUEUED,
+            attempts=0,
+            queued_at=now,
+            next_at=now,
+            ended_at=None,
+            reason="",
+        )
+    )
+    return found
+
+
+def settle(tx: Tx, issue_id: int, address_key: str, why: str, now: datetime) -> bool:
+    """Whether the delivery, whose end was unknown, now counts as accepted, for that reason."""
+    done = tx.execute(
+        update(DELIVERY)
+        .where(
+            DELIVERY.c.issue_id == issue_id,
+            DELIVERY.c.address_key == address_key,
+            DELIVERY.c.state == DeliveryState.UNKNOWN,
+        )
+        .values(state=DeliveryState.ACCEPTED, reason=why, ended_at=now)
+    )
+    return bool(getattr(done, "rowcount", 0))
+
+
 def next_due(tx: Tx, dispatch_id: int) -> datetime | None:
     """When the first queued delivery of a dispatch is due; None if none is queued."""
     due: datetime | None = tx.scalar(
@@ -55,6 +109,20 @@ def next_due(tx: Tx, dispatch_id: int) -> datetime | None:
         )
     )
     return due
+
+
+def cancel_rest(tx: Tx, now: datetime) -> int:
+    """How many queued deliveries of cancelled dispatches are now cancelled themselves.
+
+    Some come back after the order: they were claimed, or on the wire and deferred.
+    """
+    cancelled = select(DISPATCH.c.id).where(DISPATCH.c.state == DispatchState.CANCELLED)
+    done = tx.execute(
+        update(DELIVERY)
+        .where(DELIVERY.c.state == DeliveryState.QUEUED, DELIVERY.c.dispatch_id.in_(cancelled))
+        .values(state=DeliveryState.CANCELLED, reason="the issue was called off", ended_at=now)
+    )
+    return int(getattr(done, "rowcount", 0))
 
 
 def listed(

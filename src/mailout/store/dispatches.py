@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailout.core.delivery import DeliveryState
-from mailout.core.dispatch import UNFINISHED, DispatchState, LeftOut
+from mailout.core.dispatch import UNFINISHED, DispatchState, LeftOut, Priority
 from mailout.core.segment import Rule
 from mailout.core.subscription import SubscriptionState
 from mailout.store import segments, suppressions
@@ -33,7 +33,11 @@ from mailout.store.tables import DELIVERY, DISPATCH, ISSUE, SUBSCRIBER, SUBSCRIP
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """An order to send; `left_out` counts people by reason as of its making."""
+    """An order to send; `left_out` counts people by reason as of its filling.
+
+    `at` is when it was to begin, `filled_at` when its deliveries were made, `again_at` when a
+    held one is tried again without being told to (None: it waits for a person).
+    """
 
     id: int
     issue_id: int
@@ -45,6 +49,9 @@ class Dispatch:
     held_why: str
     left_out: Mapping[str, int]
     created_at: datetime
+    at: datetime | None
+    filled_at: datetime | None
+    again_at: datetime | None
     ended_at: datetime | None
 
 
@@ -100,16 +107,11 @@ def make(
     *,
     segment: str,
     exclude: str,
-    left_out: Mapping[str, int],
-    language_of: Mapping[str, str],
-    default_language: str,
     now: datetime,
-) -> tuple[Dispatch, int]:
-    """The new dispatch and the number of deliveries queued for it.
-
-    `language_of` maps a reader's language to the variant's, where they differ.
-    Repeating it makes no second delivery: they are unique on (issue, address key).
-    """
+    at: datetime | None = None,
+    priority: int = Priority.BULK,
+) -> Dispatch:
+    """The new dispatch. It waits for `at`, if given, and has no deliveries yet: see `fill`."""
     dispatch_id = tx.execute(
         insert(DISPATCH)
         .values(
@@ -117,14 +119,38 @@ def make(
             list_id=choice.list_id,
             segment=segment,
             exclude=exclude,
-            priority=0,
+            priority=int(priority),
             held_why="",
-            state=DispatchState.SENDING,
-            left_out=dict(left_out),
+            state=DispatchState.QUEUED,
+            left_out={},
             created_at=now,
+            at=at,
         )
         .returning(DISPATCH.c.id)
     ).scalar_one()
+    return get(tx, dispatch_id)
+
+
+def fill(
+    tx: Tx,
+    dispatch_id: int,
+    choice: Choice,
+    *,
+    left_out: Mapping[str, int],
+    language_of: Mapping[str, str],
+    default_language: str,
+    now: datetime,
+) -> int:
+    """How many deliveries were queued for the dispatch, which is sent from now on.
+
+    `language_of` maps a reader's language to the variant's, where they differ.
+    Repeating it makes no second delivery: they are unique on (issue, address key).
+    """
+    tx.execute(
+        update(DISPATCH)
+        .where(DISPATCH.c.id == dispatch_id)
+        .values(state=DispatchState.SENDING, held_why="", left_out=dict(left_out), filled_at=now)
+    )
     variant: ColumnElement[str] = literal(default_language)
     if language_of:
         variant = case(language_of, value=SUBSCRIBER.c.language, else_=default_language)
@@ -151,7 +177,7 @@ def make(
     dialect = postgresql if tx.get_bind().dialect.name == "postgresql" else sqlite
     statement = dialect.insert(DELIVERY).from_select(list(values), chosen)
     done = tx.execute(statement.on_conflict_do_nothing())
-    return get(tx, dispatch_id), int(getattr(done, "rowcount", 0))
+    return int(getattr(done, "rowcount", 0))
 
 
 def _people() -> Join:
@@ -216,19 +242,26 @@ def unfinished(tx: Tx, list_id: str, segment: str) -> Dispatch | None:
 
 
 def newest_sent_to(tx: Tx, list_id: str, segment: str) -> int:
-    """The id of the newest issue that has a dispatch to that segment; 0 if there is none."""
+    """The id of the newest issue that has a dispatch to that segment; 0 if there is none.
+
+    One that was cancelled counts: what was called off is not sent again unasked.
+    """
     found = tx.execute(
         select(func.max(DISPATCH.c.issue_id))
         .join(ISSUE, ISSUE.c.id == DISPATCH.c.issue_id)
-        .where(
-            and_(
-                DISPATCH.c.list_id == list_id,
-                DISPATCH.c.segment == segment,
-                DISPATCH.c.state != DispatchState.CANCELLED,
-            )
-        )
+        .where(and_(DISPATCH.c.list_id == list_id, DISPATCH.c.segment == segment))
     ).scalar()
     return int(found or 0)
+
+
+def open_ones(tx: Tx, states: Iterable[DispatchState] = UNFINISHED) -> list[Dispatch]:
+    """The dispatches in those states (which are unfinished ones), the most urgent first."""
+    rows = tx.execute(
+        select(DISPATCH)
+        .where(DISPATCH.c.ended_at.is_(None), DISPATCH.c.state.in_(sorted(states)))
+        .order_by(DISPATCH.c.priority.desc(), DISPATCH.c.id)
+    )
+    return [_dispatch(row) for row in rows]
 
 
 def set_state(
@@ -236,14 +269,34 @@ def set_state(
     dispatch_id: int,
     state: DispatchState,
     *,
+    of: Iterable[DispatchState] = tuple(DispatchState),
     why: str = "",
+    again_at: datetime | None = None,
     ended_at: datetime | None = None,
-) -> None:
-    """Nothing, once the dispatch is in `state`; `why` is kept while it is held."""
+) -> bool:
+    """Whether the dispatch, if it was in one of the states `of`, is now in `state`.
+
+    `why` and `again_at` are kept while it is held.
+    """
+    done = tx.execute(
+        update(DISPATCH)
+        .where(DISPATCH.c.id == dispatch_id, DISPATCH.c.state.in_(sorted(of)))
+        .values(state=state, held_why=why, again_at=again_at, ended_at=ended_at)
+    )
+    return bool(getattr(done, "rowcount", 0))
+
+
+def release(tx: Tx, dispatch: Dispatch, now: datetime) -> None:
+    """Nothing, once a paused, held or ended dispatch is sent again; a scheduled one waits for its
+    time, or begins now if that has passed."""
+    at = dispatch.at
+    if dispatch.filled_at is None and at is not None and at < now:
+        at = now
+    state = DispatchState.QUEUED if dispatch.filled_at is None else DispatchState.SENDING
     tx.execute(
         update(DISPATCH)
-        .where(DISPATCH.c.id == dispatch_id)
-        .values(state=state, held_why=why, ended_at=ended_at)
+        .where(DISPATCH.c.id == dispatch.id)
+        .values(state=state, held_why="", again_at=None, ended_at=None, at=at)
     )
 
 

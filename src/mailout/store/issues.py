@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, select, update
 
 from mailout.core.issue import IssueState, Variant, content_hash
 from mailout.store.engine import Tx
-from mailout.store.tables import DELIVERY, ISSUE, ISSUE_POST, VARIANT
+from mailout.store.tables import DELIVERY, DISPATCH, ISSUE, ISSUE_POST, VARIANT
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,20 +145,26 @@ def mark_sent(tx: Tx, issue_id: int, now: datetime) -> None:
     )
 
 
+def cancel(tx: Tx, issue_id: int) -> None:
+    """Nothing, once the issue is called off: it is never sent, and its posts are free again."""
+    tx.execute(update(ISSUE).where(ISSUE.c.id == issue_id).values(state=IssueState.CANCELLED))
+
+
 def has_deliveries(tx: Tx, issue_id: int) -> bool:
     """Whether anybody was queued for the issue; from then on it stays as it is."""
     return tx.execute(select(1).where(DELIVERY.c.issue_id == issue_id).limit(1)).first() is not None
 
 
 def posts_in_sent(tx: Tx, list_id: str) -> set[str]:
-    """The keys of the posts that the list's sent issues hold, and those being sent."""
+    """The keys of the posts that the list's sent issues hold, those being sent and scheduled."""
     return set(
         tx.scalars(
             select(ISSUE_POST.c.post_key)
             .join(ISSUE, ISSUE.c.id == ISSUE_POST.c.issue_id)
             .where(
                 ISSUE.c.list_id == list_id,
-                select(1).where(DELIVERY.c.issue_id == ISSUE.c.id).exists(),
+                ISSUE.c.state != IssueState.CANCELLED,
+                select(1).where(DISPATCH.c.issue_id == ISSUE.c.id).exists(),
             )
         )
     )

@@ -99,10 +99,10 @@ def record(tx: Tx, items: Sequence[Recorded], worker: str, now: datetime) -> Non
         packed = json.dumps(words, ensure_ascii=False)
         tx.connection().exec_driver_sql(_ACCEPT[dialect], {**values, "words": packed})
     if others:
+        events = [{**_event(item, now), "of_worker": worker} for item in others]
+        tx.execute(insert(EVENT).from_select(_EVENT_COLUMNS, _EVENT_SOURCE), events)
         packed = json.dumps([_row(item, at, dialect) for item in others], ensure_ascii=False)
         tx.connection().exec_driver_sql(_RECORD[dialect], {"rows": packed, "worker": worker})
-        events = [_event(item, now) for item in others]
-        tx.execute(insert(EVENT).from_select(_EVENT_COLUMNS, _EVENT_SOURCE), events)
 
 
 def _row(item: Recorded, at: str, dialect: str) -> object:
@@ -137,7 +137,12 @@ _EVENT_SOURCE = select(
     # Servers' words quote addresses: none is kept of a person who is erased.
     case((DELIVERY.c.subscriber_id.is_(None), ""), else_=bindparam("text", type_=String)),
     bindparam("relay"),
-).where(DELIVERY.c.id == bindparam("of_delivery"))
+).where(
+    # A turn that is taken twice, or too late, leaves one event.
+    DELIVERY.c.id == bindparam("of_delivery"),
+    DELIVERY.c.state == DeliveryState.SENDING,
+    DELIVERY.c.worker == bindparam("of_worker"),
+)
 
 
 def _event(item: Recorded, now: datetime) -> dict[str, object]:

@@ -194,10 +194,17 @@ class VariantRow(SQLModel, table=True):
 
 
 class DispatchRow(SQLModel, table=True):
-    """One order to send an issue to a segment. `left_out` counts people by reason."""
+    """One order to send an issue to a segment. `left_out` counts people by reason.
+
+    `at` is when it is to begin; its deliveries are made then (`filled_at`), so that the
+    segment is evaluated at send time. `again_at` is when a held one is tried again by itself.
+    """
 
     __tablename__ = "dispatch"
-    __table_args__ = (Index("ix_dispatch_issue_id_segment", "issue_id", "segment"),)
+    __table_args__ = (
+        Index("ix_dispatch_issue_id_segment", "issue_id", "segment"),
+        Index("ix_dispatch_open", "id", **_where("ended_at IS NULL")),
+    )
     id: int = _id()
     issue_id: int = _ref("issue.id")
     list_id: str
@@ -208,6 +215,9 @@ class DispatchRow(SQLModel, table=True):
     held_why: str = ""
     left_out: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     created_at: datetime = _time()
+    at: datetime | None = _time(nullable=True)
+    filled_at: datetime | None = _time(nullable=True)
+    again_at: datetime | None = _time(nullable=True)
     ended_at: datetime | None = _time(nullable=True)
 
 
@@ -218,7 +228,7 @@ class DeliveryRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("issue_id", "address_key"),
         # Small, since partial: the claim walks the one, recovery and leases the other.
-        Index("ix_delivery_queued", "dispatch_id", "id", **_where("state = 'queued'")),
+        Index("ix_delivery_queued", "dispatch_id", "next_at", "id", **_where("state = 'queued'")),
         Index("ix_delivery_held", "worker", **_where("worker <> ''")),
         Index("ix_delivery_subscriber_id", "subscriber_id"),
         {"sqlite_autoincrement": True},  # return paths name deliveries by their number
@@ -265,6 +275,17 @@ class EventRow(SQLModel, table=True):
     relay: str = ""
 
 
+class BucketRow(SQLModel, table=True):
+    """A token bucket of a relay or a provider (`core.throttle`)."""
+
+    __tablename__ = "bucket"
+    name: str = Field(primary_key=True)
+    tokens: float
+    at: datetime = _time()
+    slowed: int = 0
+    slowed_at: datetime | None = _time(nullable=True)
+
+
 def _table(row: type[SQLModel]) -> Table:
     return cast(Table, vars(row)["__table__"])
 
@@ -280,3 +301,4 @@ VARIANT = _table(VariantRow)
 DISPATCH = _table(DispatchRow)
 DELIVERY = _table(DeliveryRow)
 EVENT = _table(EventRow)
+BUCKET = _table(BucketRow)

@@ -1,0 +1,53 @@
+"""`mailout status`: what was sent, what is under way and what is held."""
+
+from __future__ import annotations
+
+import click
+
+from mailout.cli.console import JSON, as_json, local, opened, read_site, say, table
+from mailout.cli.issues import known_issue
+from mailout.cli.reports import issue_report, leaving_out
+from mailout.store import issues
+
+
+@click.command(name="status")
+@click.argument("issue", required=False)
+@JSON
+@click.pass_context
+def status_command(context: click.Context, issue: str | None, as_json_: bool) -> None:
+    """Show what became of ISSUE (or the newest), person by person counted, and its sends.
+
+    Example: mailout status 2026-11-20-bulletin --json
+    """
+    site = read_site(context)
+    with opened(site) as store:
+        if issue is None:
+            with store.reading() as tx:
+                known = issues.newest_first(tx)
+            if not known:
+                if as_json_:
+                    as_json({"issue": None, "deliveries": {}, "dispatches": []})
+                else:
+                    say("No issue has been compiled yet.")
+                return
+            found = known[0]
+        else:
+            found = known_issue(store, issue)
+        with store.reading() as tx:
+            report = issue_report(tx, found)
+    if as_json_:
+        as_json(report)
+        return
+    say(f"{found.name} of the list {found.list_id}: {found.state.value}")
+    counts = {state: n for state, n in report["deliveries"].items() if n}
+    if counts:
+        table(["state", "#deliveries"], counts.items())
+    for dispatch in report["dispatches"]:
+        line = f"  to {dispatch['segment']}: {dispatch['state']}"
+        if dispatch["at"] and dispatch["state"] == "queued":
+            line += f" (scheduled for {local(dispatch['at'], site)})"
+        if dispatch["held_why"]:
+            line += f" - {dispatch['held_why']}"
+        if dispatch["left_out"]:
+            line += f" (left out: {leaving_out(dispatch['left_out'])})"
+        say(line)

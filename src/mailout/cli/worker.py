@@ -1,0 +1,110 @@
+"""`mailout worker`: sends whatever is due, as often and on as many machines as it is started."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import click
+
+from mailout.cli.console import note, opened, read_site
+from mailout.cli.sending import in_loop, stop_on_signals
+from mailout.core.site import Site
+from mailout.send import presence
+from mailout.send.clerk import Clerk, counted
+from mailout.send.worker import run_worker
+from mailout.store.engine import Store
+
+_log = logging.getLogger("mailout.worker")
+_EVERY = 10.0  # seconds from one line about the progress to the next
+
+
+@click.command(name="worker")
+@click.option("--once", is_flag=True, help="Send what is due, then end: for cron.")
+@click.option("--log", "form", type=click.Choice(["text", "json"]), default="text",
+              help="How to write what happens to standard error.")  # fmt: skip
+@click.option("--metrics", metavar="HOST:PORT", help="Show Prometheus metrics there.")
+@click.pass_context
+def worker_command(context: click.Context, once: bool, form: str, metrics: str | None) -> None:
+    """Send whatever is due: scheduled and resumed sends, deferrals, what dead senders left.
+
+    Any number may run: on one machine with SQLite, on many with PostgreSQL. SIGTERM finishes
+    what is on the wire, and leaves the rest to the others. No address is ever logged.
+
+    \b
+    Example: mailout worker
+             mailout worker --once
+    """
+    from mailout.config.dkim import signers
+
+    site = read_site(context)
+    signing = signers(site) if site.dkim else ()
+    _write_log(form)
+    with opened(site) as store, presence.present(site.root) as worker:
+        if metrics:
+            _serve_metrics(metrics, store)
+        _tell("started", {"worker": worker, "relays": len(site.relays)})
+        in_loop(_run(store, site, signing, worker, once))
+        _tell("stopped", {"worker": worker})
+
+
+async def _run(
+    store: Store, site: Site, signing: tuple[object, ...], worker: str, once: bool
+) -> None:
+    told_at, told_done, told_trouble = time.monotonic(), 0, ""
+
+    def report(clerk: Clerk) -> None:
+        from mailout.cli import metrics
+
+        nonlocal told_at, told_done, told_trouble
+        metrics.observe(clerk)
+        now, done = time.monotonic(), counted(clerk.done)
+        if clerk.trouble and clerk.trouble != told_trouble:
+            _tell("trouble", {"why": clerk.trouble})
+        told_trouble = clerk.trouble
+        if now - told_at >= _EVERY and done != told_done:
+            _tell("progress", {state.value: number for state, number in clerk.done.items()})
+            told_at, told_done = now, done
+
+    stop = stop_on_signals()
+    await run_worker(store, site, signing, worker, _tell, report, stop, once=once)  # type: ignore[arg-type]
+
+
+def _tell(what: str, fields: Mapping[str, object]) -> None:
+    _log.info(what, extra={"fields": dict(fields)})
+
+
+def _write_log(form: str) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json() if form == "json" else _Plain())
+    _log.handlers = [handler]
+    _log.setLevel(logging.INFO)
+    _log.propagate = False
+
+
+class _Json(logging.Formatter):
+    """One JSON object a line: when, what, and its circumstances."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        fields = getattr(record, "fields", {})
+        return json.dumps({"at": at, "event": record.getMessage(), **fields}, ensure_ascii=False)
+
+
+class _Plain(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC)
+        fields = getattr(record, "fields", {})
+        told = " ".join(f"{name}={value}" for name, value in fields.items())
+        return f"{at:%H:%M:%S} {record.getMessage()} {told}".rstrip()
+
+
+def _serve_metrics(where: str, store: Store) -> None:
+    from mailout.cli import metrics
+
+    metrics.serve(where, store)
+    note(f"Metrics are at http://{where}/metrics")
