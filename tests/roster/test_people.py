@@ -194,7 +194,7 @@ def test_why_did_anna_not_get_it(site: Site, store: Store) -> None:
     sent(store, site, "2026-11-24-late")
     told = _told(site, store)
     assert "List bulletin: unsubscribed, left it and gets nothing" in told
-    assert "2026-11-24-late: went to bulletin/unions, where they were not" in told
+    assert "2026-11-24-late: went to unions, where they were not" in told
 
 
 def test_every_delivery_state_has_words() -> None:

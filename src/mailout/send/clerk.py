@@ -83,6 +83,7 @@ class Clerk:
     _composers: dict[int, Composer] = field(default_factory=dict)
     _unwanted: set[int] = field(default_factory=set)
     _postponed_until: datetime | None = None
+    _waits_until: datetime | None = None
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     # --- as the desk of the lines ---------------------------------------------------------
@@ -176,9 +177,8 @@ class Clerk:
     def _starts(self, now: float, unrecorded: int) -> dict[str, list[Claimed]]:
         """The next deliveries for each relay, by its share and its room."""
         free = sum(lines.window - lines.held for lines in self.lines) - unrecorded
-        rooms = {id(lines): lines.room(now) for lines in self.lines}
-        usable = [lines for lines in self.lines if rooms[id(lines)] > 0]
-        usable = [lines for lines in usable if lines.relay.weight] or usable
+        rooms = {id(lines): lines.room(now) for lines in self._candidates()}
+        usable = [lines for lines in self.lines if rooms.get(id(lines), 0) > 0]
         starts: dict[str, list[Claimed]] = {}
         chosen = self._most_urgent()
         for _ in range(free):
@@ -200,10 +200,16 @@ class Clerk:
             while stack.claimed:
                 yield stack.claimed.popleft()
 
+    def _candidates(self) -> list[Lines]:
+        """The relays that may be given mail: those of weight 0 only when all others are broken."""
+        if any(lines.relay.weight and lines.problem is None for lines in self.lines):
+            return [lines for lines in self.lines if lines.relay.weight]
+        return self.lines
+
     def _room(self, now: float) -> int:
         """How many more may be marked `sending` before some are recorded."""
         free = sum(lines.window - lines.held for lines in self.lines) - len(self.ended)
-        return min(free, sum(max(0, lines.room(now)) for lines in self.lines))
+        return min(free, sum(max(0, lines.room(now)) for lines in self._candidates()))
 
     def _to_claim(self) -> Claim | None:
         """Of which dispatch to claim more, if any: a less urgent one only when the others lack."""
@@ -249,6 +255,10 @@ class Clerk:
                 self.back.append(delivery)
         if (claim := turn.claim) is not None:
             self._take_claimed(claim, turned)
+        for delivery in turn.give_back:
+            # It is due again, and stands before where the last claim ended.
+            if (stack := self._stacks.get(delivery.dispatch_id)) is not None:
+                stack.after, stack.exhausted = START, False
         for lines in self.lines:
             label = lines.relay.label
             if started := turned.started.get(label):
@@ -256,6 +266,7 @@ class Clerk:
             if label in turned.waits:
                 self._rest(lines, turned.waits[label], now)
         self._drop_unwanted()
+        self._rest_if_all_do(now)
         if turned.postponed_until is not None:
             self._postponed_until = max(
                 turned.postponed_until, self._postponed_until or turned.postponed_until
@@ -273,14 +284,19 @@ class Clerk:
         stack.after = turned.last or START
 
     def _rest(self, lines: Lines, until: datetime, now: float) -> None:
-        """Gives a relay nothing until it has room; when no relay has for long, ends the run."""
+        """Gives a relay nothing until it has room."""
         rest = until - _now()
         if rest <= timedelta(0):
             return
         lines.resume_at = max(lines.resume_at, now + rest.total_seconds())
         asyncio.get_running_loop().call_at(lines.resume_at, self._news.set)
-        if all(one.resume_at > now + _LONG.total_seconds() for one in self.lines):
-            self.rests_until = until
+        self._waits_until = until
+
+    def _rest_if_all_do(self, now: float) -> None:
+        """Ends the run when no relay takes anything for long, and what they took has an end."""
+        waiting = all(one.resume_at > now + _LONG.total_seconds() for one in self.lines)
+        if waiting and not (self.ended or any(one.held for one in self.lines)):
+            self.rests_until = self._waits_until
 
     # --- what is to be sent ---------------------------------------------------------------
 

