@@ -34,6 +34,7 @@ class Scripted:
     answer: Answer = usual
     accepted: list[tuple[str, bytes]] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
     reads: int = 0
     number: int = -1
     port: int = 0
@@ -74,6 +75,7 @@ class Scripted:
                 return
             verb = line[:4].upper()
             self.commands.append(verb)
+            self.lines.append(line.strip())
             if verb == "EHLO":
                 lines = ["scripted.example.org", *self.offers]
                 shown = [f"250-{one}" for one in lines[:-1]] + [f"250 {lines[-1]}"]

@@ -160,3 +160,38 @@ def test_what_is_no_reply(raw: bytes) -> None:
 def test_a_servers_words_cannot_drive_a_terminal() -> None:
     (reply,) = ReplyReader().feed(b"550 \x1b[2J\x07 \xd0\xbd\xd0\xb5\xd1\x82 \xff\r\n")
     assert reply.text.isprintable() and "нет" in reply.text
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_reports_are_asked_for_where_the_server_knows_them(way: str) -> None:
+    named = Envelope(
+        "b@news.example.org", "p+1=x@example.org", b"To: x\r\n\r\nx\r\n", envelope_id="00aa"
+    )
+    async with Scripted((*WAYS[way], "DSN")) as server:
+        relay = Relay(host="127.0.0.1", port=server.port, tls="none")
+        (outcome,) = await submit_all(relay, "news.example.org", 1.0, [named])
+        assert outcome.verdict is Verdict.ACCEPTED
+        assert "MAIL FROM:<b@news.example.org> RET=HDRS ENVID=00aa" in server.lines
+        assert (
+            "RCPT TO:<p+1=x@example.org> NOTIFY=FAILURE,DELAY ORCPT=rfc822;p+2B1+3Dx@example.org"
+            in server.lines
+        )
+
+
+async def test_a_message_that_is_not_7_bit_says_so() -> None:
+    script = Envelope("b@example.org", "инфо@example.org", "To: инфо@x\r\n\r\nx\r\n".encode())
+    async with Scripted(("PIPELINING", "SMTPUTF8", "8BITMIME", "DSN")) as server:
+        relay = Relay(host="127.0.0.1", port=server.port, tls="none")
+        (outcome,) = await submit_all(relay, "news.example.org", 1.0, [script])
+        assert outcome.verdict is Verdict.ACCEPTED
+        assert "MAIL FROM:<b@example.org> BODY=8BITMIME SMTPUTF8" in server.lines
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_session_ends_after_its_messages(way: str) -> None:
+    async with Scripted(WAYS[way]) as server:
+        relay = Relay(host="127.0.0.1", port=server.port, tls="none", per_connection=2)
+        outcomes = await submit_all(relay, "news.example.org", 1.0, envelopes())
+        assert [o.verdict for o in outcomes[:2]] == [Verdict.ACCEPTED] * 2
+        assert server.commands[-1] == "QUIT"
+        assert len(server.accepted) == 2

@@ -39,13 +39,15 @@ def observe(clerk: Clerk) -> None:
 def serve(where: str, store: Store) -> None:
     """Nothing, once `http://HOST:PORT/metrics` answers. Raises: UsageError, MailoutError."""
     host, _, port = where.rpartition(":")
-    if not host or not port.isdigit():
-        raise UsageError(f"`{where}` is no HOST:PORT", where="--metrics", fix="127.0.0.1:9109")
-    REGISTRY.register(_Open(store))
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise UsageError(
+            f"`{where}` is no HOST:PORT", where="--metrics", fix="Write 127.0.0.1:9109."
+        )
     try:
-        start_http_server(int(port), host)
+        start_http_server(int(port), host.strip("[]"))
     except OSError as error:
         raise MailoutError(f"{where} cannot be listened on: {error.strerror}") from None
+    REGISTRY.register(_Open(store))
 
 
 class _Open(Collector):
