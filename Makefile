@@ -4,12 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test lint format bench chaos clean
 
 help:
 	@echo "make demo    install into .venv and show the whole trip on this machine"
 	@echo "make test    install the test extras too and run everything that CI runs"
 	@echo "make bench   measure the sender beside Postfix's smtp-source (needs Debian's postfix)"
+	@echo "make chaos   kill senders, databases and relays mid-send; ARGS=--quick takes minutes"
 	@echo "make format  put the code into its form"
 	@echo "make clean   take .venv and caches away"
 
@@ -45,6 +46,9 @@ lint: $(VENV)/installed-for-tests
 
 bench: $(VENV)/installed-for-tests
 	$(BIN)/python benchmarks/send.py $(ARGS)
+
+chaos: $(VENV)/installed-for-tests
+	$(BIN)/python benchmarks/chaos.py $(ARGS)
 
 format: $(VENV)/installed-for-tests
 	$(BIN)/ruff check --fix .

@@ -67,9 +67,7 @@ def _scenarios(
         url = sqlite if database == "SQLite" else server.create()
         yield (
             f"kill {database} {offers}",
-            partial(
-                kills.killed_sends, folder, what, people, count, per_send, url, chunking
-            ),
+            partial(kills.killed_sends, folder, what, people, count, per_send, url, chunking),
         )
     yield (
         "workers",
@@ -83,7 +81,8 @@ def _scenarios(
                 outages.database_stopped, folder, people, 1 if quick else 3, away, server, command
             ),
         )
-    yield "disk", partial(outages.disk_full, folder, people, away)
+    # So few people are served before the disk can be filled.
+    yield "disk", partial(outages.disk_full, folder, max(people, 20_000), away)
     for command, chunking in (("send", False), ("worker", False), ("worker", True)):
         yield (
             f"relay {command}",

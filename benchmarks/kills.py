@@ -99,9 +99,7 @@ def check_states(here: World, result: Result, issue: str) -> None:
         result.faults.append("the dispatch is not done")
 
 
-def killed_workers(
-    folder: Path, people: int, workers: int, url: str, *, rounds: int = 1
-) -> Result:
+def killed_workers(folder: Path, people: int, workers: int, url: str, *, rounds: int = 1) -> Result:
     """That many `mailout worker` on one store; each is killed once and started anew."""
     result = Result(f"{workers} workers, each killed once, PostgreSQL", 0, people)
     with world(folder, people, url) as here:

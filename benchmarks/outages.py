@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,7 +15,7 @@ from subprocess import TimeoutExpired
 
 from database import PostgreSQL
 from kills import check_states, finish, order, wait_until_done
-from world import CHANCE, CONNECTIONS, PATIENCE, WINDOW, Mailout, Result, World, judge, world
+from world import CHANCE, CONNECTIONS, PATIENCE, Mailout, Result, World, judge, world
 
 _RAM_DISK = "256m"
 
@@ -49,12 +51,13 @@ def disk_full(folder: Path, people: int, seconds: float) -> Result:
         process = here.send()
         if here.wait_for(since + CHANCE.randrange(people // 8, people // 3), process):
             with _full(here, process, disk):
-                gives_up = time.monotonic() + 30
-                while "Trying again" not in process.said and time.monotonic() < gives_up:
-                    time.sleep(0.01)
-                if "Trying again" not in process.said:
-                    result.faults.append("the disk was never missed")
+                time.sleep(0.5)
+                stood_at = here.sink.settled()
                 time.sleep(seconds)
+                if here.sink.settled() > stood_at:
+                    result.faults.append("it went on although nothing could be written")
+                if "Trying again" not in process.said:
+                    result.faults.append("it does not say that the disk is full")
             result.kills += 1
         _see_to_the_end(here, result, process, "send", issue)
         judge(result, here.people, here.sink.accepted(since), [])
@@ -147,41 +150,47 @@ def _full(here: World, process: Mailout, disk: Path | None) -> Iterator[None]:
     """The disk is full in this block, also where room was set aside.
 
     SQLite writes over the old part of its write-ahead log, which takes no room; so the log is
-    cut down first.
+    cut down first, with the sender stopped for that moment.
     """
-    if disk is None:
-        limits = resource.prlimit(process.process.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(process.process.pid, resource.RLIMIT_FSIZE, (64 * 1024, limits[1]))
-        _cut_log(here)
-        try:
-            yield
-        finally:
-            resource.prlimit(process.process.pid, resource.RLIMIT_FSIZE, limits)
-        return
-    filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file:
-        _fill(file.fileno())
-        for _ in range(200):
-            _cut_log(here)
-            _fill(file.fileno())
-            if "Trying again" in process.said:
-                break
+    pid = process.process.pid
+    limits = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    filler = disk / "filler" if disk else None
+    for _ in range(1000):
+        os.kill(pid, signal.SIGSTOP)
+        if _cut_log(here.site.root / "mailout.db"):
+            break
+        os.kill(pid, signal.SIGCONT)  # it was writing: let it come to an end
+        time.sleep(0.003)
+    if filler is not None:
+        _fill(filler)
+    else:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (64 * 1024, limits[1]))
+    os.kill(pid, signal.SIGCONT)
     try:
         yield
     finally:
-        filler.unlink()
+        if filler is not None:
+            filler.unlink()
+        else:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
 
 
-def _fill(file: int) -> None:
-    for size in (1 << 20, 4096):
-        with suppress(OSError):
-            while True:
-                os.write(file, bytes(size))
+def _fill(filler: Path) -> None:
+    """Nothing, once the file has taken all the room there was."""
+    with filler.open("wb", buffering=0) as file:
+        for size in (1 << 20, 4096):
+            with suppress(OSError):
+                while True:
+                    os.write(file.fileno(), bytes(size))
 
 
-def _cut_log(here: World) -> None:
-    with suppress(Exception):  # it may be busy, or have no room itself
-        store = here.store()
-        with store.engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        store.close()
+def _cut_log(database: Path) -> bool:
+    """Whether the write-ahead log is empty now; not while somebody writes."""
+    connection = sqlite3.connect(database, timeout=0)
+    try:
+        busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    except sqlite3.OperationalError:
+        return False
+    finally:
+        connection.close()
+    return busy == 0

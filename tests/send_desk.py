@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from mailout.core.dkim import Signer
 from mailout.core.issue import Variant
 from mailout.core.site import Relay, Sending, Site
 from mailout.core.slot import Slot
@@ -63,10 +64,12 @@ class Desk:
         dispatch: Dispatch,
         report: Callable[[run.Progress], None] = lambda progress: None,
         stop_after: int = 0,
+        signers: Sequence[Signer] = (),
     ) -> Ending:
         """Runs the dispatch as `mailout send` does; stops after so many outcomes if asked."""
+        bulletin = self.site.lists["bulletin"]
         with self.store.reading() as tx:
-            composing = composer(tx, self.site, self.site.lists["bulletin"], dispatch.issue_id)
+            composing = composer(tx, self.site, bulletin, dispatch.issue_id, signers)
 
         async def go(worker: str) -> Ending:
             stop = asyncio.Event()

@@ -122,7 +122,7 @@ def test_a_worker_stops_when_told_and_shows_its_metrics(
             while len(catcher.messages) < 2 and time.monotonic() < ends:
                 time.sleep(0.05)
             time.sleep(0.7)  # one look later the dispatch is closed
-            with urllib.request.urlopen(f"http://{where}/metrics", timeout=5) as answer:  # noqa: S310
+            with urllib.request.urlopen(f"http://{where}/metrics", timeout=5) as answer:
                 page = answer.read().decode()
         finally:
             process.send_signal(signal.SIGTERM)

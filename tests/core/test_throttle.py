@@ -75,7 +75,8 @@ def test_one_without_a_limit_is_slowed_from_the_usual() -> None:
 @pytest.mark.parametrize(
     ("outcome", "hasty"),
     [
-        (Outcome(Verdict.DEFERRED, 421, "", "too many"), True),
+        (Outcome(Verdict.DEFERRED, 421, "", "too many", step="RCPT"), True),
+        (Outcome(Verdict.DEFERRED, 421, "", "the relay is busy", step="MAIL"), False),
         (Outcome(Verdict.DEFERRED, 450, "4.7.28", "unusual rate"), True),
         (Outcome(Verdict.DEFERRED, 450, "4.2.1", "greylisted"), False),
         (Outcome(Verdict.REFUSED, 550, "5.7.1", "blocked"), False),

@@ -26,9 +26,7 @@ NOW = datetime.now(UTC)
 
 def slowly(desk: Desk, catcher: Catcher) -> Desk:
     """A relay that is given twenty a second, so that there is a middle of the send."""
-    relay = Relay(
-        host="127.0.0.1", port=catcher.port, tls="none", connections=1, per_minute=1200
-    )
+    relay = Relay(host="127.0.0.1", port=catcher.port, tls="none", connections=1, per_minute=1200)
     return Desk(replace(desk.site, relays=(relay,)), desk.store)
 
 
@@ -186,3 +184,15 @@ def test_a_scheduled_send_that_rests_over_its_time_begins_when_resumed(
     assert (resumed.state, resumed.at) == (DispatchState.QUEUED, NOW)
     with desk.store.reading() as tx:
         assert dispatches.get(tx, dispatch.id).held_why == ""
+
+
+def test_what_is_held_is_sent_again_with_the_missing(desk: Desk, catcher: Catcher) -> None:
+    desk = desk.toward(catcher)
+    desk.people(3)
+    issue = desk.issue()
+    dispatch = desk.enqueue(issue)
+    catcher.stop()
+    assert desk.send(dispatch).held
+    chosen, count = control.resend_missing(desk.store, issue, datetime.now(UTC))
+    assert ([one.id for one in chosen], count) == ([dispatch.id], 0)
+    assert chosen[0].state is DispatchState.SENDING

@@ -7,10 +7,12 @@ import email.policy
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import dkim
 import pytest
 
 from mailout.core.delivery import DeliveryState
 from mailout.core.dispatch import DispatchState
+from mailout.core.dkim import new_key, prepare_signer, public_record
 from mailout.core.event import EventKind
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
@@ -75,6 +77,27 @@ def test_what_the_message_says_of_itself(desk: Desk, catcher: Catcher) -> None:
     assert domain == desk.site.identity.message_id_domain
     assert message["Message-ID"].endswith(f"@{domain}>")
     assert b"everyone" not in got.content, "no segment is named"
+
+
+def test_what_arrives_is_signed_by_every_key(desk: Desk, catcher: Catcher) -> None:
+    keys = {"r1": new_key("rsa"), "e1": new_key("ed25519")}
+    signers = [prepare_signer("news.example.org", name, pem) for name, pem in keys.items()]
+    desk = desk.toward(catcher)
+    desk.people(2)
+    join(desk.store, desk.site, "инфо@example.org", language="ru")
+    issue = desk.issue(text="Ереуіл жалғасуда. " * 30)
+    desk.send(desk.enqueue(issue), signers=signers)
+
+    def dns(name: bytes, timeout: int = 5) -> bytes:
+        return public_record(keys[name.split(b".")[0].decode()]).encode()
+
+    assert len(catcher.messages) == 3
+    for message in catcher.messages:
+        assert message.content.count(b"DKIM-Signature:") == 2
+        for number in (0, 1):
+            assert dkim.DKIM(message.content).verify(idx=number, dnsfunc=dns)
+        forged = b"List-Unsubscribe: <https://evil.example/>\r\n" + message.content
+        assert not dkim.DKIM(forged).verify(idx=0, dnsfunc=dns)
 
 
 def test_refusals_are_kept_with_the_servers_words(desk: Desk) -> None:

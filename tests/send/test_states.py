@@ -90,9 +90,7 @@ class Sending(RuleBasedStateMachine):
         if not some:
             return
         with self.desk.store.writing() as tx:
-            ours = claims.start(
-                tx, [one.id for one in some], worker, self.now, self.now + LEASE
-            )
+            ours = claims.start(tx, [one.id for one in some], worker, self.now, self.now + LEASE)
         self.sending[worker] += [one for one in some if one.id in ours]
 
     @rule(

@@ -103,9 +103,7 @@ def state(desk: Desk, dispatch: Dispatch) -> DispatchState:
         return dispatches.get(tx, dispatch.id).state
 
 
-def test_a_scheduled_send_waits_and_reaches_who_is_there_then(
-    desk: Desk, catcher: Catcher
-) -> None:
+def test_a_scheduled_send_waits_and_reaches_who_is_there_then(desk: Desk, catcher: Catcher) -> None:
     desk = desk.toward(catcher)
     desk.people(3)
     dispatch = order(desk, desk.issue(), datetime.now(UTC) + timedelta(seconds=1.2))

@@ -16,6 +16,7 @@ import click
 
 from mailout.cli.console import JSON, Options, as_json, opened, say
 from mailout.cli.publishing import default_language
+from mailout.cli.sending import signers_of
 from mailout.config.site import find_root, read_site
 from mailout.config.templates import read_templates
 from mailout.core.errors import MailoutError
@@ -82,6 +83,9 @@ def _checks(site: Site) -> Iterator[_Check]:
         yield _try(
             f"relay {relay.label} opens a session (tls {relay.tls})", partial(_greet, site, relay)
         )
+    if site.dkim:
+        names = ", ".join(f"{one.selector} for {one.domain}" for one in site.dkim)
+        yield _try(f"DKIM keys ({names})", lambda: signers_of(site))
     yield _Check("public pages", _pages(site), fatal=False)
     length = len(site.leave_url) + LEAVE_LENGTH
     if length > _LONGEST_LINK:

@@ -11,6 +11,7 @@ import click
 from mailout.cli.console import opened, read_site, say
 from mailout.cli.issues import known_issue
 from mailout.cli.publishing import compile_and_save
+from mailout.cli.sending import signers_of
 from mailout.core.address import Address, BadAddress
 from mailout.core.delivery import Verdict
 from mailout.core.errors import MailoutError, UsageError, nearest
@@ -85,8 +86,9 @@ def test_command(context: click.Context, issue: str, to: str, language: tuple[st
             raise UsageError(f"the issue has no `{code}`", fix=nearest(code, known))
     chosen = [variant for variant in variants if not language or variant.language in language]
     readers = [build.sample_reader(variant.language, address) for variant in chosen]
+    mailing_list, now = site.lists[found.list_id], datetime.now(UTC)
     outcomes = asyncio.run(
-        send_proofs(site, site.lists[found.list_id], chosen, readers, found.id, datetime.now(UTC))
+        send_proofs(site, mailing_list, chosen, readers, found.id, now, signers_of(site))
     )
     refused = 0
     for variant, outcome in zip(chosen, outcomes, strict=True):

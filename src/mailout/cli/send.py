@@ -137,6 +137,13 @@ def _send(site: Site, store: Store, order: _Order) -> int:
     dispatch = target.dispatch
     if dispatch is not None:
         refuse_if_resting(target.issue, dispatch)
+        if order.at is not None:
+            raise UsageError(
+                f"{target.issue.name} to {order.segment} was ordered already",
+                where="--at",
+                fix=f"Call that off first: `mailout cancel {target.issue.name} --segment "
+                f"{order.segment.name}`.",
+            )
         note(f"Going on with {target.issue.name} to {order.segment}.")
     else:
         dispatch = _new_dispatch(store, order, target.issue)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mailout.cli import console
 from mailout.cli.console import note
@@ -24,6 +24,9 @@ from mailout.send.compose import Composer, composer
 from mailout.send.run import Ending, Progress
 from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Store
+
+if TYPE_CHECKING:
+    from mailout.core.dkim import Signer
 
 T = TypeVar("T")
 Report = Callable[[Progress], None]
@@ -42,11 +45,8 @@ def work(
     json_lines: bool = False,
 ) -> Ending:
     """How sending the dispatch ended; with `wait` not before deferred deliveries have an end."""
-    from mailout.config.dkim import signers
-
-    signing = signers(site) if site.dkim else ()
     with store.reading() as tx:
-        composing = composer(tx, site, mailing_list, dispatch.issue_id, signing)
+        composing = composer(tx, site, mailing_list, dispatch.issue_id, signers_of(site))
     patience = _HELD[0]
     with presence.present(site.root) as worker:
         while True:
@@ -72,6 +72,15 @@ def work(
                 _sleep_until(due)
             else:
                 return ending
+
+
+def signers_of(site: Site) -> tuple[Signer, ...]:
+    """What signs the site's mail; empty if it has no `[[dkim]]`. Raises: MailoutError."""
+    if not site.dkim:
+        return ()
+    from mailout.config.dkim import signers  # its library is slow to import
+
+    return signers(site)
 
 
 def in_loop(work: Coroutine[Any, Any, T]) -> T:

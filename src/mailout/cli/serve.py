@@ -12,8 +12,11 @@ from mailout.cli.console import note, opened, read_site, say
 @click.option(
     "--port", metavar="PORT", type=click.IntRange(0, 65535), help="Else `port` of [pages]."
 )
+@click.option("--metrics", metavar="HOST:PORT", help="Show Prometheus metrics there.")
 @click.pass_context
-def serve_command(context: click.Context, host: str | None, port: int | None) -> None:
+def serve_command(
+    context: click.Context, host: str | None, port: int | None, metrics: str | None
+) -> None:
     """Serve the public pages: the lists, and leaving one by the link in each mail.
 
     A web server in front of it speaks https and forwards to it; the links in mails begin
@@ -29,6 +32,11 @@ def serve_command(context: click.Context, host: str | None, port: int | None) ->
     site = read_site(context)
     with opened(site) as store:
         app = make_app(site, store)
+        if metrics:
+            from mailout.cli.metrics import serve as serve_metrics
+
+            serve_metrics(metrics, store)
+            note(f"Metrics are at http://{metrics}/metrics")
         listening = listen(
             host if host is not None else site.pages.host,
             port if port is not None else site.pages.port,

@@ -8,16 +8,21 @@ import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from mailout.cli.console import note, opened, read_site
-from mailout.cli.sending import in_loop, stop_on_signals
+from mailout.cli.sending import in_loop, signers_of, stop_on_signals
+from mailout.core.errors import TryLater
 from mailout.core.site import Site
 from mailout.send import presence
 from mailout.send.clerk import Clerk, counted
 from mailout.send.worker import run_worker
 from mailout.store.engine import Store
+
+if TYPE_CHECKING:
+    from mailout.core.dkim import Signer
 
 _log = logging.getLogger("mailout.worker")
 _EVERY = 10.0  # seconds from one line about the progress to the next
@@ -39,22 +44,22 @@ def worker_command(context: click.Context, once: bool, form: str, metrics: str |
     Example: mailout worker
              mailout worker --once
     """
-    from mailout.config.dkim import signers
-
     site = read_site(context)
-    signing = signers(site) if site.dkim else ()
+    signing = signers_of(site)
     _write_log(form)
     with opened(site) as store, presence.present(site.root) as worker:
         if metrics:
             _serve_metrics(metrics, store)
         _tell("started", {"worker": worker, "relays": len(site.relays)})
-        in_loop(_run(store, site, signing, worker, once))
+        held = in_loop(_run(store, site, signing, worker, once))
         _tell("stopped", {"worker": worker})
+    if held and once:
+        raise TryLater(f"held, nobody was skipped: {held}", fix="The same command goes on.")
 
 
 async def _run(
-    store: Store, site: Site, signing: tuple[object, ...], worker: str, once: bool
-) -> None:
+    store: Store, site: Site, signing: tuple[Signer, ...], worker: str, once: bool
+) -> str:
     told_at, told_done, told_trouble = time.monotonic(), 0, ""
 
     def report(clerk: Clerk) -> None:
@@ -71,7 +76,7 @@ async def _run(
             told_at, told_done = now, done
 
     stop = stop_on_signals()
-    await run_worker(store, site, signing, worker, _tell, report, stop, once=once)  # type: ignore[arg-type]
+    return await run_worker(store, site, signing, worker, _tell, report, stop, once=once)
 
 
 def _tell(what: str, fields: Mapping[str, object]) -> None:

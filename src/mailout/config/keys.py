@@ -117,4 +117,6 @@ def _secret(values: Mapping[str, Any], name: str, shown: str) -> bytes:
         raise BadFile(f"`{name}` is not base64", where=shown) from None
     if len(raw) < 16:
         raise BadFile(f"`{name}` is too short to be a secret", where=shown)
+    if len(raw) > 64:
+        raise BadFile(f"`{name}` is longer than the 64 bytes that BLAKE2b takes", where=shown)
     return raw

@@ -176,6 +176,10 @@ def _check_config(config: _ConfigFile, source: str) -> None:
         from mailout.config import dkim
 
         dkim.check(config.dkim, source, FILE)
+    for key in ("late_minutes", "timeout_seconds", "lease_seconds"):
+        if getattr(config.sending, key) < 1:
+            line = toml.line_of(source, ("sending", key))
+            raise BadFile(f"`{key}` must be at least 1", where=place(FILE, line))
     if config.sending.return_path:
         _address(
             config.sending.return_path,

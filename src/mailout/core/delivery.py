@@ -58,7 +58,8 @@ def reply_line(code: int, enhanced: str, text: str) -> str:
 
 class Outcome(NamedTuple):
     """The end of one attempt. `code` is the SMTP reply (0: none came), `enhanced` as `5.1.1` or
-    empty, `text` the server's own words (or ours, when none came), `seconds` from MAIL to end."""
+    empty, `text` the server's own words (or ours, when none came), `seconds` from MAIL to end.
+    `step` is the command that a server's deferral answered."""
 
     verdict: Verdict
     code: int = 0
@@ -66,6 +67,7 @@ class Outcome(NamedTuple):
     text: str = ""
     relay: str = ""
     seconds: float = 0.0
+    step: str = ""
 
     @property
     def reply(self) -> str:

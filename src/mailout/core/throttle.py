@@ -89,9 +89,14 @@ def _tokens(bucket: Bucket, limit: Limit, now: datetime) -> float:
 
 
 def says_too_fast(outcome: Outcome) -> bool:
-    """Whether a server's answer is about our haste or our standing with it, not a mailbox."""
-    return outcome.verdict is Verdict.DEFERRED and (
-        outcome.code == 421 or outcome.enhanced.startswith("4.7.")
+    """Whether a server's answer is about our haste or our standing with it, not a mailbox.
+
+    What answers MAIL knows of no recipient yet: that is the relay's own affair.
+    """
+    return (
+        outcome.verdict is Verdict.DEFERRED
+        and outcome.step != "MAIL"
+        and (outcome.code == 421 or outcome.enhanced.startswith("4.7."))
     )
 
 

@@ -3,13 +3,13 @@
 | token | form | may do |
 |---|---|---|
 | leave (in every mail) | 16 random bytes, stored with the subscription | leave that one list |
-| undo | HMAC over subscription and expiry | take back a leave within 24 hours |
-| return path | hex (case-blind), HMAC over delivery and list | name a report's delivery |
+| undo | keyed hash over subscription and expiry | take back a leave within 24 hours |
+| return path | hex (case-blind), keyed hash over delivery and list | name a report's delivery |
 | Message-ID | keyed hash of issue and address key | the same on a resend, telling nothing |
 
 A key ring's newest key signs; every key in it verifies, until it is removed by hand.
 
-Standards: RFC 2104 (HMAC), RFC 4648 5 (base64url), RFC 5322 3.6.4 (msg-id).
+Standards: RFC 7693 (keyed BLAKE2b), RFC 4648 5 (base64url), RFC 5322 3.6.4 (msg-id).
 """
 
 from __future__ import annotations

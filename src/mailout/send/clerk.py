@@ -242,7 +242,8 @@ class Clerk:
     def _known(self, turn: Turn) -> set[int]:
         starts = (one.id for some in turn.starts.values() for one in some)
         claimed = (one.id for stack in self._stacks.values() for one in stack.claimed)
-        return {*starts, *claimed, *(one.id for one in turn.give_back)}
+        back = (one.id for one in (*turn.give_back, *self.back))
+        return {*starts, *claimed, *back}
 
     def _take_in(self, turn: Turn, turned: Turned, now: float) -> None:
         """Moves on what the turn has put on disk."""

@@ -6,7 +6,7 @@ what is on the wire at that moment is finished and recorded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from mailout.core.delivery import DeliveryState
@@ -65,10 +65,11 @@ def cancel(store: Store, issue: Issue, segment: str, now: datetime) -> tuple[lis
 
 def resend_missing(store: Store, issue: Issue, now: datetime) -> tuple[list[Dispatch], int]:
     """The dispatches with deliveries that expired or whose end is unknown, queued again now, and
-    how many. Those that were accepted or refused are never among them."""
+    how many; and those that are held. Who accepted or was refused is never among them."""
     with store.writing() as tx:
         found = deliveries.queue_again(tx, issue.id, MISSING, now)
-        return _released(tx, found, now), sum(found.values())
+        held = [one.id for one in _of(tx, issue, "", (DispatchState.HELD,)) if one.filled_at]
+        return _released(tx, sorted({*found, *held}), now), sum(found.values())
 
 
 def resolve(store: Store, issue: Issue, address_key: str, arrived: bool, now: datetime) -> bool:
@@ -81,7 +82,7 @@ def resolve(store: Store, issue: Issue, address_key: str, arrived: bool, now: da
         return bool(_released(tx, found, now))
 
 
-def _released(tx: Tx, found: dict[int, int], now: datetime) -> list[Dispatch]:
+def _released(tx: Tx, found: Iterable[int], now: datetime) -> list[Dispatch]:
     released = []
     for dispatch_id in found:
         dispatches.release(tx, dispatches.get(tx, dispatch_id), now)

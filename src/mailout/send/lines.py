@@ -42,7 +42,10 @@ class Desk(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Lines:
-    """All connections of a run to one relay; the source of their pipelines."""
+    """All connections of a run to one relay; the source of their pipelines.
+
+    Before `resume_at` (of the loop's clock) its limits allow it nothing more.
+    """
 
     relay: Relay
     site: Site
@@ -52,6 +55,7 @@ class Lines:
     given: int = 0
     problem: RelayProblem | None = None
     resume_at: float = 0.0
+    _rests_until: float = 0.0
     _failures: int = 0
     _barren: int = 0
     _over: bool = False
@@ -77,7 +81,7 @@ class Lines:
 
     def finished(self, envelope: Envelope, outcome: Outcome) -> None:
         self.on_wire -= 1
-        if outcome.verdict is Verdict.ACCEPTED:
+        if outcome.verdict is Verdict.ACCEPTED or outcome.verdict is Verdict.REFUSED:
             self.problem = None
             self._failures = self._barren = 0
         self.desk.end(envelope.ticket, outcome)  # type: ignore[arg-type]  # the composer's
@@ -107,7 +111,7 @@ class Lines:
 
     def room(self, now: float) -> int:
         """How many more it may be given; one to try it, after its breaker has tripped."""
-        if now < self.resume_at:
+        if now < self.resume_at or now < self._rests_until:
             return 0
         free = self.window - self.held
         return min(free, 1 - self.held) if self.problem is not None else free
@@ -148,7 +152,7 @@ class Lines:
             await self._work.wait()
             if self._over:
                 return
-            if (rest := self.resume_at - loop.time()) > 0 and not self._pipelines:
+            if (rest := self._rests_until - loop.time()) > 0 and not self._pipelines:
                 await asyncio.sleep(min(rest, 0.5))
                 continue
             try:
@@ -192,4 +196,4 @@ class Lines:
     def _rest(self, bounds: tuple[float, float], times: int) -> None:
         shortest, longest = bounds
         until = asyncio.get_running_loop().time() + min(longest, shortest * 2 ** (times - 1))
-        self.resume_at = max(self.resume_at, until)
+        self._rests_until = max(self._rests_until, until)

@@ -102,7 +102,9 @@ def order(
 
 
 def enqueue(tx: Tx, mailing_list: MailingList, dispatch: Dispatch, now: datetime) -> int:
-    """How many deliveries the dispatch now has: one a person, for all the transaction makes."""
+    """How many deliveries the dispatch now has, one a person; 0 if another sender has made them."""
+    if not dispatches.begin(tx, dispatch.id, now):
+        return 0
     chosen = choice(mailing_list, dispatch.issue_id, dispatch.segment, dispatch.exclude)
     audience = dispatches.audience(tx, chosen)
     compiled = [variant.language for variant in issues.variants(tx, dispatch.issue_id)]

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from mailout.core.delivery import Outcome
 from mailout.core.issue import Variant
 from mailout.core.message import Reader, list_headers, prepare_message
 from mailout.core.site import MailingList, Site
 from mailout.core.token import message_id
+from mailout.send.compose import signed
 from mailout.send.run import relay_of
 from mailout.smtp.envelope import Envelope
 from mailout.smtp.session import submit_all
+
+if TYPE_CHECKING:
+    from mailout.core.dkim import Signer
 
 
 async def send_proofs(
@@ -22,6 +27,7 @@ async def send_proofs(
     readers: Sequence[Reader],
     issue_id: int,
     now: datetime,
+    signers: Sequence[Signer] = (),
 ) -> list[Outcome]:
     """What became of each variant, sent to the reader beside it. Raises: RelayProblem."""
     headers = list_headers(site, mailing_list)
@@ -35,5 +41,6 @@ async def send_proofs(
             site.identity.message_id_domain,
         )
         message = prepare_message(variant, headers).compose(reader, identity, now.timestamp())
+        message = signed(message, signers, now.timestamp())
         envelopes.append(Envelope(site.return_path, reader.address, message))
     return await submit_all(relay_of(site), site.ehlo, site.sending.timeout_seconds, envelopes)

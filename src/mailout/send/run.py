@@ -20,7 +20,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from mailout.core.delivery import DeliveryState
 from mailout.core.dispatch import DispatchState
@@ -38,6 +38,9 @@ from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Store, Tx
 
 _SWITCH = 0.0002  # seconds a thread may keep the interpreter while the other waits for it
+
+TRY_AGAIN = timedelta(seconds=15)
+"""After so long a worker, if one runs, tries what was held because of the relays."""
 
 _GARBAGE = 20_000  # objects between two looks for garbage: a send makes hardly any in circles
 
@@ -177,7 +180,12 @@ def _conclude(store: Store, dispatch: Dispatch, clerk: Clerk, started: datetime)
         due = deliveries.next_due(tx, dispatch.id)
         if held:
             dispatches.set_state(
-                tx, dispatch.id, DispatchState.HELD, of=(DispatchState.SENDING,), why=held
+                tx,
+                dispatch.id,
+                DispatchState.HELD,
+                of=(DispatchState.SENDING,),
+                why=held,
+                again_at=now + TRY_AGAIN,
             )
         else:
             finish_if_done(tx, dispatch, now)

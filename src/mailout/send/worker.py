@@ -21,7 +21,7 @@ from mailout.send import plan, recovery
 from mailout.send.clerk import Clerk, Going
 from mailout.send.compose import Composer, composer
 from mailout.send.pace import Pace
-from mailout.send.run import finish_if_done, work
+from mailout.send.run import TRY_AGAIN, finish_if_done, work
 from mailout.store import deliveries, dispatches, issues
 from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Store, Tx
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Tell = Callable[[str, Mapping[str, object]], None]
 """Takes what happened, as a word and its circumstances; never an address."""
 
-_HELD = (timedelta(seconds=15), timedelta(minutes=10))  # from one try of a held one to the next
+_HELD = (TRY_AGAIN, timedelta(minutes=10))  # from one try of a held one to the next
 _RECOVER = timedelta(seconds=5)
 
 
@@ -96,8 +96,8 @@ class Rounds:
         if not issue.is_approved:
             what = f"{issue.name} was compiled anew since this was scheduled"
             raise MailoutError(what, fix=f"`mailout approve {issue.name}`, then `mailout resume`.")
-        count = plan.enqueue(tx, self.site.list_named(dispatch.list_id), dispatch, now)
-        self.tell("begun", {**self._named(tx, dispatch), "deliveries": count})
+        if count := plan.enqueue(tx, self.site.list_named(dispatch.list_id), dispatch, now):
+            self.tell("begun", {**self._named(tx, dispatch), "deliveries": count})
         return True
 
     def _composer(self, tx: Tx, dispatch: Dispatch) -> Composer:
@@ -132,9 +132,11 @@ async def run_worker(
     stop: asyncio.Event,
     *,
     once: bool = False,
-) -> None:
-    """Nothing, once `stop` is set and what was on the wire has an end; with `once`, when nothing
-    is due any more. Raises: MailoutError if the store fails for good."""
+) -> str:
+    """Why nothing more can be sent now (empty: nothing is due), once `stop` is set and what was
+    on the wire has an end, or with `once` as soon as that is so.
+
+    Raises: MailoutError if the store fails for good."""
     pace = Pace(site)
     rounds = Rounds(store, site, signers, tell, pace)
     wait = _HELD[0]
@@ -152,7 +154,7 @@ async def run_worker(
             until = clerk.rests_until
         if stop.is_set() or once:
             rounds.look(now)  # closes what has become done
-            return
+            return str(clerk.problem or "")
         await _sleep(until, stop)
 
 

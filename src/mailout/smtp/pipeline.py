@@ -316,9 +316,9 @@ class Pipeline(asyncio.Protocol):
             self.source.returned(transfer.envelope)
             self.source.refused_us(decisive)
             return
-        self.source.finished(transfer.envelope, self._outcome(transfer, decisive))
+        self.source.finished(transfer.envelope, self._outcome(transfer, step, decisive))
 
-    def _outcome(self, transfer: _Transfer, reply: Reply) -> Outcome:
+    def _outcome(self, transfer: _Transfer, step: _Step, reply: Reply) -> Outcome:
         enhanced, text = reply.split()
         if 500 <= reply.code <= 599:
             verdict = Verdict.REFUSED
@@ -327,7 +327,7 @@ class Pipeline(asyncio.Protocol):
         else:
             verdict = Verdict.UNKNOWN
         seconds = monotonic() - transfer.started
-        return Outcome(verdict, reply.code, enhanced, text, self.relay, seconds)
+        return Outcome(verdict, reply.code, enhanced, text, self.relay, seconds, step.value)
 
     # --- ends ---------------------------------------------------------------------------
 
@@ -337,7 +337,9 @@ class Pipeline(asyncio.Protocol):
             self._under_way.remove(transfer)
             enhanced, text = reply.split()
             seconds = monotonic() - transfer.started
-            outcome = Outcome(Verdict.DEFERRED, 421, enhanced, text, self.relay, seconds)
+            outcome = Outcome(
+                Verdict.DEFERRED, 421, enhanced, text, self.relay, seconds, step.value
+            )
             self.source.finished(transfer.envelope, outcome)
         # Replies come in order: nothing behind a 421 was taken.
         for later in self._under_way:

@@ -131,6 +131,18 @@ def make(
     return get(tx, dispatch_id)
 
 
+def begin(tx: Tx, dispatch_id: int, now: datetime) -> bool:
+    """Whether the dispatch is sent from now on, and it is for us to make its deliveries: of
+    several who find it due, one does."""
+    done = tx.execute(
+        update(DISPATCH)
+        .where(DISPATCH.c.id == dispatch_id, DISPATCH.c.filled_at.is_(None))
+        .where(DISPATCH.c.state.in_((DispatchState.QUEUED, DispatchState.HELD)))
+        .values(state=DispatchState.SENDING, held_why="", again_at=None, filled_at=now)
+    )
+    return bool(getattr(done, "rowcount", 0))
+
+
 def fill(
     tx: Tx,
     dispatch_id: int,
@@ -141,16 +153,12 @@ def fill(
     default_language: str,
     now: datetime,
 ) -> int:
-    """How many deliveries were queued for the dispatch, which is sent from now on.
+    """How many deliveries were queued for the dispatch.
 
     `language_of` maps a reader's language to the variant's, where they differ.
     Repeating it makes no second delivery: they are unique on (issue, address key).
     """
-    tx.execute(
-        update(DISPATCH)
-        .where(DISPATCH.c.id == dispatch_id)
-        .values(state=DispatchState.SENDING, held_why="", left_out=dict(left_out), filled_at=now)
-    )
+    tx.execute(update(DISPATCH).where(DISPATCH.c.id == dispatch_id).values(left_out=dict(left_out)))
     variant: ColumnElement[str] = literal(default_language)
     if language_of:
         variant = case(language_of, value=SUBSCRIBER.c.language, else_=default_language)
@@ -176,7 +184,9 @@ def fill(
     chosen = chosen.where(*_members(choice), _left_out(choice) == "").order_by(SUBSCRIBER.c.id)
     dialect = postgresql if tx.get_bind().dialect.name == "postgresql" else sqlite
     statement = dialect.insert(DELIVERY).from_select(list(values), chosen)
-    done = tx.execute(statement.on_conflict_do_nothing())
+    done = tx.execute(
+        statement.on_conflict_do_nothing(), execution_options={"preserve_rowcount": True}
+    )
     return int(getattr(done, "rowcount", 0))
 
 
