@@ -1,4 +1,4 @@
-"""A receiver of mail that forgets nothing: who was sent what goes to a file before it is acknowledged.
+"""A receiver of mail that forgets nothing: it writes down who got what before it says so.
 
     python benchmarks/sink.py --port 2525 [--log FILE] [--chunking] [--plain]
 

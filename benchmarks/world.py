@@ -206,6 +206,9 @@ def world(
     config = site.root / "config.toml"
     settings = config.read_text().replace("[5, 15, 30, 60, 120, 240]", "[0]")
     config.write_text(settings)
+    # Without posts `mailout send` cannot go on to compose an issue of its own.
+    shutil.rmtree(site.root / "posts")
+    (site.root / "posts").mkdir()
     names = frozenset(f"person{n}@p{n % 97}.example.org" for n in range(people))
     with Sink(place / "accepted", chunking=chunking) as sink:
         made = World(site, sink, names)

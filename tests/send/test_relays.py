@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -71,6 +73,59 @@ def test_a_relay_that_refuses_our_sender_is_passed_by(desk: Desk) -> None:
         desk.people(30)
         assert desk.send(desk.enqueue(desk.issue())).counts == {DeliveryState.ACCEPTED: 30}
         assert len(good.messages) == 30
+
+
+@pytest.mark.parametrize("then", ["greets", "hangs up"])
+def test_a_greeting_that_comes_late_keeps_nobody_waiting(
+    desk: Desk, catcher: Catcher, then: str
+) -> None:
+    """Of four connections one is greeted; the others are still being opened when all is sent."""
+    with slow_door(catcher, 6.0, then) as port:
+        slow = Relay(host="127.0.0.1", port=port, tls="none", connections=4)
+        desk = toward(desk, slow)
+        desk.people(40)
+        begun = time.monotonic()
+        assert desk.send(desk.enqueue(desk.issue())).counts == {DeliveryState.ACCEPTED: 40}
+        assert time.monotonic() - begun < 4
+
+
+@contextmanager
+def slow_door(catcher: Catcher, seconds: float, then: str) -> Iterator[int]:
+    """A port that leads to the catcher: for the first who comes at once, for others later."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    opened: list[socket.socket] = [listening]
+
+    def let_in(visitor: socket.socket, wait: float) -> None:
+        with suppress(OSError):
+            time.sleep(wait)
+            if wait and then == "hangs up":
+                visitor.close()
+                return
+            inside = socket.create_connection(("127.0.0.1", catcher.port))
+            opened.append(inside)
+            threading.Thread(target=carry, args=(inside, visitor), daemon=True).start()
+            carry(visitor, inside)
+
+    def carry(one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while data := one.recv(65536):
+                other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+
+    def receive() -> None:
+        with suppress(OSError):
+            for number in count():
+                visitor, _ = listening.accept()
+                opened.append(visitor)
+                wait = seconds if number else 0.0
+                threading.Thread(target=let_in, args=(visitor, wait), daemon=True).start()
+
+    threading.Thread(target=receive, daemon=True).start()
+    try:
+        yield listening.getsockname()[1]
+    finally:
+        for one in opened:
+            one.close()
 
 
 def test_without_any_relay_the_issue_is_held(desk: Desk, two: tuple[Catcher, Catcher]) -> None:

@@ -8,7 +8,7 @@ from scripted import Answer, Scripted, usual
 from mailout.core.delivery import Outcome, Verdict
 from mailout.core.site import Relay
 from mailout.smtp.envelope import Envelope
-from mailout.smtp.replies import Nonsense, ReplyReader
+from mailout.smtp.replies import Nonsense, Reply, ReplyReader
 from mailout.smtp.session import RelayProblem, submit_all
 
 WAYS = {
@@ -145,10 +145,13 @@ async def test_what_the_server_cannot_take_is_not_sent() -> None:
 
 def test_replies_come_in_any_pieces() -> None:
     raw = b"250-one\r\n250 two\r\n354 go\r\n"
-    whole = [(r.code, r.text) for r in ReplyReader().feed(raw)]
+    whole = list(ReplyReader().feed(raw))
     reader = ReplyReader()
     pieces = [r for n in range(len(raw)) for r in reader.feed(raw[n : n + 1])]
-    assert whole == [(r.code, r.text) for r in pieces] == [(250, "one two"), (354, "go")]
+    assert whole == pieces
+    assert [(code, Reply(code, words).text) for code, words in whole] == [
+        (250, "one two"), (354, "go"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("raw", [b"hello\r\n", b"25\r\n", b"\r\n", b"2500 x\r\n", b"x" * 70_000])
@@ -158,7 +161,8 @@ def test_what_is_no_reply(raw: bytes) -> None:
 
 
 def test_a_servers_words_cannot_drive_a_terminal() -> None:
-    (reply,) = ReplyReader().feed(b"550 \x1b[2J\x07 \xd0\xbd\xd0\xb5\xd1\x82 \xff\r\n")
+    ((code, words),) = ReplyReader().feed(b"550 \x1b[2J\x07 \xd0\xbd\xd0\xb5\xd1\x82 \xff\r\n")
+    reply = Reply(code, words)
     assert reply.text.isprintable() and "нет" in reply.text
 
 

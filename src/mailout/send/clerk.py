@@ -11,9 +11,10 @@ import asyncio
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from mailout.core.delivery import (
     ACCEPTED,
@@ -26,17 +27,18 @@ from mailout.core.delivery import (
 from mailout.core.errors import MailoutError, TryLater
 from mailout.core.site import Site
 from mailout.send.compose import Composer
-from mailout.send.ledger import Claim, Ledger, Turn, Turned
+from mailout.send.ledger import Claim, Ledger, Turn, Turned, patiently
 from mailout.send.lines import Lines
 from mailout.smtp.envelope import Envelope
 from mailout.smtp.session import RelayProblem
 from mailout.store.claims import START, Claimed, Cursor
 from mailout.store.outcomes import Recorded
 
+T = TypeVar("T")
+
 _CLAIM = 500  # deliveries claimed at once
 _TURN = 0.006  # seconds from one turn's begin to the next, at least: many share a commit
 _LOOK = 0.5  # seconds from one look at the dispatches to the next
-_STORE_PATIENCE = 600.0  # seconds that a store may be away before the run gives up
 _LONG = timedelta(minutes=11)  # a relay that takes nothing for so long ends the run
 
 
@@ -121,11 +123,14 @@ class Clerk:
         loop = asyncio.get_running_loop()
         watchers = [loop.create_task(self._watch(ledger)), loop.create_task(self._notice_stop())]
         try:
-            self._follow(await ledger.call(lambda: self.look(_now())))
+            self._follow(
+                await self._patiently(lambda: ledger.call(lambda: self.look(_now())), report)
+            )
             while True:
                 begun = loop.time()
                 turn = self._next_turn(loop.time())
-                self._take_in(turn, await self._taken(ledger, turn), loop.time())
+                taken = await self._patiently(lambda turn=turn: self._take(ledger, turn), report)  # type: ignore[misc]
+                self._take_in(turn, taken, loop.time())
                 report()
                 if self._is_over:
                     return
@@ -220,24 +225,21 @@ class Clerk:
                 return Claim(stack.going.dispatch_id, stack.after, _CLAIM)
         return None
 
-    async def _taken(self, ledger: Ledger, turn: Turn) -> Turned:
-        """The turn, taken until the store has it: it may be away for a while, or its disk full."""
-        loop = asyncio.get_running_loop()
-        gives_up, wait = loop.time() + _STORE_PATIENCE, 0.25
-        while True:
-            try:
-                if self.trouble:
-                    await ledger.reconcile(self._known(turn))
-                turned = await ledger.turn(turn, _now(), self._lease())
-            except TryLater as error:
-                if self.stop.is_set() or loop.time() > gives_up:
-                    raise
-                self.trouble = str(error)
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, 5.0)
-            else:
-                self.trouble = ""
-                return turned
+    async def _take(self, ledger: Ledger, turn: Turn) -> Turned:
+        if self.trouble:
+            await ledger.reconcile(self._known(turn))
+        return await ledger.turn(turn, _now(), self._lease())
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]], report: Callable[[], None]) -> T:
+        """What `work` comes to, once the store can do it; meanwhile `trouble` says why not."""
+
+        def tell(why: str) -> None:
+            self.trouble = why
+            report()
+
+        result = await patiently(work, self.stop, tell)
+        self.trouble = ""
+        return result
 
     def _known(self, turn: Turn) -> set[int]:
         starts = (one.id for some in turn.starts.values() for one in some)

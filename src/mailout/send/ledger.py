@@ -11,7 +11,7 @@ all is found there and not done twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from mailout.core.delivery import DeliveryState
+from mailout.core.errors import TryLater
 from mailout.send.pace import Pace, Starts
 from mailout.store import claims, deliveries, outcomes
 from mailout.store.claims import Claimed, Cursor
@@ -26,6 +27,31 @@ from mailout.store.engine import Store, Tx
 from mailout.store.outcomes import Recorded
 
 T = TypeVar("T")
+
+
+_PATIENCE = 600.0  # seconds that a store may be away before a run gives up
+_WAITS = (0.25, 5.0)  # seconds between two tries: at first, and at most
+
+
+async def patiently(
+    work: Callable[[], Awaitable[T]], stop: asyncio.Event, trouble: Callable[[str], None]
+) -> T:
+    """What `work` comes to, tried until the store can do it: it may be away for a while, or its
+    disk full. Each failure is told as `trouble`.
+
+    Raises: TryLater if the store stays away too long, or `stop` is set meanwhile.
+    """
+    loop = asyncio.get_running_loop()
+    gives_up, wait = loop.time() + _PATIENCE, _WAITS[0]
+    while True:
+        try:
+            return await work()
+        except TryLater as error:
+            if stop.is_set() or loop.time() > gives_up:
+                raise
+            trouble(str(error))
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, _WAITS[1])
 
 
 @dataclass(frozen=True, slots=True)

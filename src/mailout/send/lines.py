@@ -61,6 +61,7 @@ class Lines:
     _over: bool = False
     _work: asyncio.Event = field(default_factory=asyncio.Event)
     _pipelines: set[Pipeline] = field(default_factory=set)
+    _opening: set[asyncio.Future[Pipeline]] = field(default_factory=set)
 
     # --- as the source of the pipelines (smtp.envelope.Source) ----------------------------
 
@@ -140,6 +141,8 @@ class Lines:
         """Ends the lines: there is nothing for them any more."""
         self._over = True
         self._work.set()
+        for opening in self._opening:
+            opening.cancel()  # a relay may take a minute to greet
         for pipeline in list(self._pipelines):
             pipeline.quit()
 
@@ -156,9 +159,7 @@ class Lines:
                 await asyncio.sleep(min(rest, 0.5))
                 continue
             try:
-                pipeline = await open_pipeline(
-                    self.relay, self.site.ehlo, self.site.sending.timeout_seconds, self
-                )
+                pipeline = await self._open()
             except RelayProblem as problem:
                 # The others may go on: a relay may allow fewer connections than we would like.
                 if self._pipelines:
@@ -166,12 +167,33 @@ class Lines:
                 else:
                     self._trip(problem)
                 continue
+            if pipeline is None:
+                return
             self._pipelines.add(pipeline)
             await pipeline.closed.wait()
             self._pipelines.discard(pipeline)
             if not pipeline.accepted and not self._over:
                 self._barren += 1
                 self._rest(_BARREN, self._barren)
+
+    async def _open(self) -> Pipeline | None:
+        """A connection at work; None if the lines were let go before it was open.
+
+        Raises: RelayProblem.
+        """
+        settings = self.site.sending
+        opening = asyncio.ensure_future(
+            open_pipeline(self.relay, self.site.ehlo, settings.timeout_seconds, self)
+        )
+        self._opening.add(opening)
+        try:
+            return await opening
+        except (asyncio.CancelledError, RelayProblem):
+            if self._over:
+                return None
+            raise
+        finally:
+            self._opening.discard(opening)
 
     async def _wait_for_room(self) -> None:
         """Returns after a while, or when another connection ends, which this one then replaces."""
@@ -186,7 +208,8 @@ class Lines:
             self._failures += 1
             self._rest(_BREAK, self._failures)
         self.problem = problem
-        self._work.clear()
+        if not self._over:
+            self._work.clear()
         for delivery in self.take_back():
             self.desk.hand_back(delivery)
         for pipeline in list(self._pipelines):

@@ -28,7 +28,7 @@ from mailout.core.errors import MailoutError
 from mailout.core.site import Relay, Site
 from mailout.send.clerk import Clerk, Going
 from mailout.send.compose import Composer
-from mailout.send.ledger import Ledger
+from mailout.send.ledger import Ledger, patiently
 from mailout.send.lines import Lines
 from mailout.send.pace import Pace
 from mailout.send.plan import retry_plan
@@ -111,7 +111,11 @@ async def run(
         lambda: report(Progress(total, clerk.done, clerk.trouble, frozenset(pace.slow))),
         at_most=total,
     )
-    return _conclude(store, dispatch, clerk, started)
+    return await patiently(
+        lambda: asyncio.to_thread(_conclude, store, dispatch, clerk, started),
+        stop,
+        lambda why: report(Progress(total, clerk.done, why)),
+    )
 
 
 async def work(

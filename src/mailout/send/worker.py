@@ -20,6 +20,7 @@ from mailout.core.site import Site
 from mailout.send import plan, recovery
 from mailout.send.clerk import Clerk, Going
 from mailout.send.compose import Composer, composer
+from mailout.send.ledger import patiently
 from mailout.send.pace import Pace
 from mailout.send.run import TRY_AGAIN, finish_if_done, work
 from mailout.store import deliveries, dispatches, issues
@@ -146,16 +147,23 @@ async def run_worker(
         now = datetime.now(UTC)
         if any(clerk.done.values()):
             wait = _HELD[0]
-        if clerk.problem is not None:
-            rounds.hold_all(str(clerk.problem), now + wait)
+        if (problem := clerk.problem) is not None:
+            await _in_peace(lambda: rounds.hold_all(str(problem), now + wait), stop, tell)  # noqa: B023
             until, wait = now + wait, min(wait * 2, _HELD[1])
         elif clerk.rests_until is not None:
             tell("resting", {"until": clerk.rests_until.isoformat()})
             until = clerk.rests_until
         if stop.is_set() or once:
-            rounds.look(now)  # closes what has become done
+            await _in_peace(lambda: rounds.look(now), stop, tell)  # closes what is done; # noqa: B023
             return str(clerk.problem or "")
         await _sleep(until, stop)
+
+
+async def _in_peace(work: Callable[[], object], stop: asyncio.Event, tell: Tell) -> None:
+    """Does the work, however long the store is away."""
+    await patiently(
+        lambda: asyncio.to_thread(work), stop, lambda why: tell("trouble", {"why": why})
+    )
 
 
 async def _sleep(until: datetime, stop: asyncio.Event) -> None:

@@ -119,10 +119,10 @@ class Pipeline(asyncio.Protocol):
         self._heard = monotonic()
         written: list[bytes] = []
         try:
-            for reply in self._reader.feed(data):
-                if reply.code == 250 and self._is_as_hoped():
+            for code, words in self._reader.feed(data):
+                if code == 250 and self._is_as_hoped():
                     continue
-                self._hear(reply, written)
+                self._hear(Reply(code, words), written)
                 if self._transport is None:
                     return
         except Nonsense as nonsense:
@@ -163,10 +163,10 @@ class Pipeline(asyncio.Protocol):
 
     def _cannot_take(self, envelope: Envelope) -> Outcome | None:
         """Our own verdict on an envelope that this server's offer excludes."""
-        if envelope.needs_smtputf8 and not self.offer.smtputf8:
+        if not self.offer.smtputf8 and envelope.needs_smtputf8:
             why = "the relay cannot take an address in this script"
             return Outcome(Verdict.REFUSED, 0, "5.6.7", why, self.relay)
-        if self.offer.size and len(envelope.message) > self.offer.size:
+        if 0 < self.offer.size < len(envelope.message):
             why = f"the relay takes {self.offer.size} bytes, this has {len(envelope.message)}"
             return Outcome(Verdict.REFUSED, 0, "5.3.4", why, self.relay)
         return None
@@ -299,7 +299,10 @@ class Pipeline(asyncio.Protocol):
             self.source.finished(envelope, refusal)
 
     def _finish(self, transfer: _Transfer, reply: Reply) -> None:
-        self._under_way.remove(transfer)
+        if self._under_way[0] is transfer:
+            self._under_way.popleft()
+        else:
+            self._under_way.remove(transfer)
         if transfer.refusal is None and 200 <= reply.code <= 299:
             self.accepted += 1
             enhanced, text = reply.split()

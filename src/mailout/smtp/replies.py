@@ -52,8 +52,9 @@ class ReplyReader:
         self._lines: list[bytes] = []
         self._size = 0
 
-    def feed(self, data: bytes) -> Iterator[Reply]:
-        """The replies that are complete with `data`, one by one: those before nonsense count.
+    def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """Code and words of the replies that are complete with `data`, one by one: those before
+        nonsense count.
 
         Raises: Nonsense.
         """
@@ -62,13 +63,13 @@ class ReplyReader:
         for line in lines:
             # Nearly every reply is one line; this is the hot path of a send.
             if not self._lines and _PLAIN.match(line):
-                yield Reply(int(line[:3]), line[4:])
+                yield int(line[:3]), line[4:]
             elif (reply := self._line(line)) is not None:
                 yield reply
         if len(self._rest) > _MOST_BYTES:
             raise Nonsense("a line without end")
 
-    def _line(self, line: bytes) -> Reply | None:
+    def _line(self, line: bytes) -> tuple[int, bytes] | None:
         match = _LINE.fullmatch(line.rstrip(b"\r"))
         if match is None:
             raise Nonsense(f"`{line[:60].decode('ascii', 'backslashreplace').strip()}`")
@@ -82,7 +83,7 @@ class ReplyReader:
         words = b" ".join(self._lines)
         self._lines = []
         self._size = 0
-        return Reply(int(code), words)
+        return int(code), words
 
 
 def _readable(raw: bytes) -> str:

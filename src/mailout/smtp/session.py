@@ -70,7 +70,7 @@ async def open_pipeline(relay: Relay, ehlo: str, patience: float, source: Source
         raise RelayProblem(
             f"the relay does not open a session: {_said(error)}", where=relay.label
         ) from error
-    except RelayProblem:
+    except (RelayProblem, asyncio.CancelledError):
         client.close()
         raise
     except (SMTPException, OSError, ssl.SSLError, ValueError) as error:

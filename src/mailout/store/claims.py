@@ -125,18 +125,24 @@ _READERS = {
 _MARK = """
 UPDATE delivery SET state = 'sending', lease_until = {lease}, attempts = attempts + 1
 WHERE {chosen} AND state = 'claimed' AND worker = {worker}
-  AND EXISTS (SELECT 1 FROM issue i JOIN subscription s ON s.list_id = i.list_id
-              WHERE i.id = delivery.issue_id AND s.subscriber_id = delivery.subscriber_id
-                AND s.state = 'active'
-                AND NOT EXISTS (SELECT 1 FROM suppression x
-                                WHERE x.address_key = delivery.address_key
-                                  AND x.list_id IN ('', i.list_id)))"""
+  AND (SELECT s.state FROM subscription s
+       WHERE s.subscriber_id = delivery.subscriber_id AND s.list_id = {list}) = 'active'
+  AND NOT EXISTS (SELECT 1 FROM suppression x
+                  WHERE x.address_key = delivery.address_key AND x.list_id IN ('', {list}))"""
+# Asked for by unique keys: a join lets a planner without statistics walk a whole list for each.
+_LIST = "(SELECT i.list_id FROM issue i WHERE i.id = delivery.issue_id)"
 _START = {
     "sqlite": _MARK.format(
-        lease=":lease", worker=":worker", chosen="id IN (SELECT value FROM json_each(:ids))"
+        lease=":lease",
+        worker=":worker",
+        chosen="id IN (SELECT value FROM json_each(:ids))",
+        list=_LIST,
     ),
     "postgresql": _MARK.format(
-        lease="%(lease)s", worker="%(worker)s", chosen="id = ANY(%(ids)s::bigint[])"
+        lease="%(lease)s",
+        worker="%(worker)s",
+        chosen="id = ANY(%(ids)s::bigint[])",
+        list=_LIST,
     ),
 }
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -29,6 +30,8 @@ from mailout.store import segments, suppressions
 from mailout.store.engine import Tx
 from mailout.store.segments import Find
 from mailout.store.tables import DELIVERY, DISPATCH, ISSUE, SUBSCRIBER, SUBSCRIPTION
+
+_MANY = 1000  # rows from which on the planner of PostgreSQL is told of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +190,11 @@ def fill(
     done = tx.execute(
         statement.on_conflict_do_nothing(), execution_options={"preserve_rowcount": True}
     )
-    return int(getattr(done, "rowcount", 0))
+    count = int(getattr(done, "rowcount", 0))
+    if dialect is postgresql and count > _MANY:
+        # Else the first claims are planned for an empty table.
+        tx.execute(text("ANALYZE delivery"))
+    return count
 
 
 def _people() -> Join:
