@@ -5,17 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from mailout.core.delivery import DeliveryState
-from mailout.core.errors import TryLater
+from mailout.core.errors import MailoutError, TryLater
 from mailout.send import control, ledger, plan
 from mailout.send.run import Progress
 from mailout.smtp.catcher import Catcher
-from mailout.store import dispatches, outcomes
+from mailout.store import deliveries, dispatches, outcomes
 from send_desk import Desk
 
 NOW = datetime.now(UTC)
@@ -82,6 +83,28 @@ def test_a_full_disk_is_waited_out(desk: Desk, catcher: Catcher) -> None:
     assert ending.counts == {DeliveryState.ACCEPTED: 200}
     assert caught(catcher) == Counter(addresses)
     assert troubles and "disk is full" in troubles[0]
+
+
+def test_a_watcher_that_fails_ends_the_run(
+    desk: Desk, catcher: Catcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = desk.toward(catcher, connections=1)
+    relay = replace(desk.site.relays[0], per_minute=600)  # slow enough for a second look
+    desk = Desk(replace(desk.site, relays=(relay,)), desk.store)
+    desk.people(50)
+    dispatch = desk.enqueue(desk.issue())
+    looks = 0
+
+    def cancel_rest(*words: object) -> int:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            raise MailoutError("the list is gone")
+        return 0
+
+    monkeypatch.setattr(deliveries, "cancel_rest", cancel_rest)
+    with pytest.raises(MailoutError, match="the list is gone"):
+        desk.send(dispatch)
 
 
 def test_what_was_called_off_is_not_begun_by_one_who_saw_it_before(

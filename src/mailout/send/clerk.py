@@ -122,6 +122,8 @@ class Clerk:
         """Takes turns until there is nothing left to do; then lets the lines go."""
         loop = asyncio.get_running_loop()
         watchers = [loop.create_task(self._watch(ledger)), loop.create_task(self._notice_stop())]
+        for watcher in watchers:
+            watcher.add_done_callback(lambda _: self._news.set())
         try:
             self._follow(
                 await self._patiently(lambda: ledger.call(lambda: self.look(_now())), report)
@@ -137,8 +139,10 @@ class Clerk:
                 while not self._has_work(loop.time()):
                     self._news.clear()
                     await self._news.wait()
+                    _raise_failures(watchers)
                     if self._is_over:
                         return
+                _raise_failures(watchers)
                 await asyncio.sleep(max(0.0, begun + _TURN - loop.time()))
         finally:
             for watcher in watchers:
@@ -350,6 +354,13 @@ class Clerk:
 
     def _lease(self) -> datetime:
         return _now() + timedelta(seconds=self.site.sending.lease_seconds)
+
+
+def _raise_failures(watchers: Sequence[asyncio.Task[None]]) -> None:
+    """Lets no watcher die unnoticed: leases would lapse, and a pause would not be seen."""
+    for watcher in watchers:
+        if watcher.done() and not watcher.cancelled() and (failure := watcher.exception()):
+            raise failure
 
 
 def _share_had(lines: Lines) -> float:
