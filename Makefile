@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 help:
 	@echo "make demo    install into .venv and show the whole trip on this machine"
 	@echo "make test    install the test extras too and run everything that CI runs"
-	@echo "make bench   measure the sender beside Postfix's smtp-source (needs Debian's postfix)"
+	@echo "make bench   measure the sender (beside Postfix's smtp-source, if there); ARGS=--quick"
 	@echo "make chaos   kill senders, databases and relays mid-send; ARGS=--quick takes minutes"
 	@echo "make format  put the code into its form"
 	@echo "make clean   take .venv and caches away"
@@ -46,6 +46,9 @@ lint: $(VENV)/installed-for-tests
 
 bench: $(VENV)/installed-for-tests
 	$(BIN)/python benchmarks/send.py $(ARGS)
+	$(BIN)/python benchmarks/naive.py $(ARGS)
+	$(BIN)/python benchmarks/wire.py $(ARGS)
+	$(BIN)/python benchmarks/size.py $(ARGS)
 
 chaos: $(VENV)/installed-for-tests
 	$(BIN)/python benchmarks/chaos.py $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import subprocess
@@ -87,7 +88,9 @@ def make_issue(store: Store, name: str, size: int) -> Issue:
 @contextmanager
 def smtp_sink(port: int) -> Iterator[int]:
     """Postfix's sink on loopback: takes everything, keeps nothing."""
-    command = ["smtp-sink", "-u", "postfix", "-c", f"127.0.0.1:{port}", "1000"]
+    # Only root may, and must, have it become somebody else.
+    user = ["-u", "postfix"] if os.geteuid() == 0 else []
+    command = ["smtp-sink", *user, "-c", f"127.0.0.1:{port}", "1000"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         time.sleep(0.5)

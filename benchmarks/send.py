@@ -1,90 +1,128 @@
 """How fast a send is, beside Postfix's own load generator, in one run on one machine.
 
-    python benchmarks/send.py [--people N] [--size BYTES] [--pairs N]
+    python benchmarks/send.py [--quick] [--people N] [--size BYTES ..] [--pairs N] [--no-dkim]
 
-The clock runs from the first connection to the last outcome on disk. What is printed are
-ratios, since machines differ; a pair is a send and a `smtp-source -d` with as many
-connections, one after the other, to the same `smtp-sink`.
+"Sending" goes from the first connection to the last outcome on disk; "whole command" is a
+`mailout send --yes` from the start of its process to its end, with the check and the making of
+the deliveries. Ratios are to `smtp-source -d` with as many connections and messages of the same
+size, run right after it to the same `smtp-sink`; each is the median of all pairs.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import shutil
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import median
 
 import ground
+import measure
+from measure import CONNECTIONS, Receiver
 
-from mailout.core.site import Site
-from mailout.send import plan, presence, run
-from mailout.send.compose import composer
+from mailout.cli.sending import signers_of
+from mailout.config.dkim import write_new
+from mailout.core.site import Dkim, Site
 from mailout.store.engine import Store, open_store
 
-CONNECTIONS = 10
-PORT = 3025
+SIZES = (1_024, 10_240, 51_200)
+BARS = dict(zip(SIZES, (0.85, 1.0, 1.0), strict=True))
+WHOLE_BAR = 0.6
+DKIM_SIZE = 10_240
+DKIM_SHARE = 5  # one in so many people is signed for: it takes long, and all are alike
+
+
+@dataclass
+class Measured:
+    """The seconds of each round, in order, and the most memory that the command had."""
+
+    sending: list[float] = field(default_factory=list)
+    whole: list[float] = field(default_factory=list)
+    source: list[float] = field(default_factory=list)
+    peak: float = 0.0
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--people", type=int, default=20_000)
-    parser.add_argument("--size", type=int, default=10_240)
-    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="5000 people, one pair")
+    parser.add_argument("--people", type=int, help="[100000; quick: 5000]")
+    parser.add_argument("--size", type=int, action="append", help="in bytes; may be repeated")
+    parser.add_argument("--pairs", type=int, help="of each size [5; quick: 1]")
+    parser.add_argument("--no-dkim", action="store_true", help="leave out the signed send")
     asked = parser.parse_args()
-    if not shutil.which("smtp-sink"):
-        sys.exit("smtp-sink and smtp-source are missing; Debian's package postfix has them")
-    with tempfile.TemporaryDirectory() as folder, ground.smtp_sink(PORT):
-        site = ground.toward(ground.make_site(Path(folder) / "site", asked.people), PORT)
+    people = asked.people or (5_000 if asked.quick else 100_000)
+    pairs = asked.pairs or (1 if asked.quick else 5)
+    with tempfile.TemporaryDirectory() as folder, measure.receiver() as there:
+        site = ground.toward(ground.make_site(Path(folder) / "site", people), there.port)
         store = open_store(site.store.url, site.root)
-        ratios = []
-        print("send msg/s\tsmtp-source msg/s\tratio\tenqueue s")
-        for number in range(asked.pairs):
-            ours, enqueue = send(site, store, f"issue-{number}", asked.size)
-            theirs = smtp_source(asked.people, asked.size)
-            ratios.append(theirs / ours)
-            rates = asked.people / ours, asked.people / theirs
-            print(f"{rates[0]:.0f}\t{rates[1]:.0f}\t{theirs / ours:.2f}\t{enqueue:.2f}")
-        print(f"median ratio {statistics.median(ratios):.2f}")
+        print(f"{people:,} people, {CONNECTIONS} connections, {pairs} pairs of each size:\n")
+        measure.head(
+            "message", "sending, msg/s", "smtp-source, msg/s", "ratio", "of each pair", "bar",
+            "whole command, msg/s", "ratio", "bar", "its peak memory",
+        )  # fmt: skip
+        for size in asked.size or SIZES:
+            _show(size, people, _measure(site, store, there, size, people, pairs))
         store.close()
+        if not asked.no_dkim:
+            _signed(Path(folder), there, max(1, people // DKIM_SHARE))
 
 
-def send(site: Site, store: Store, name: str, size: int) -> tuple[float, float]:
-    """Seconds that sending and enqueueing one issue to everybody took."""
-    issue = ground.make_issue(store, name, size)
-    mailing_list = site.lists["bulletin"]
-    begun = time.perf_counter()
-    chosen = plan.choice(mailing_list, issue.id, "unions", "")
-    dispatch = plan.order(store, chosen, "unions", "", datetime.now(UTC))
-    with store.writing() as tx:
-        plan.enqueue(tx, mailing_list, dispatch, datetime.now(UTC))
-    queued = time.perf_counter()
-    with store.reading() as tx:
-        composing = composer(tx, site, mailing_list, issue.id)
-    with presence.present(site.root) as worker:
-        ending = asyncio.run(
-            run.run(store, site, dispatch, composing, worker, lambda _: None, asyncio.Event())
-        )
-    assert not ending.held and set(ending.counts) == {"accepted"}, ending
-    return ending.seconds, queued - begun
+def _measure(
+    site: Site, store: Store, there: Receiver, size: int, people: int, pairs: int
+) -> Measured:
+    """What came of so many rounds: a send, a smtp-source, a whole command."""
+    found = Measured()
+    for number in range(pairs):
+        found.sending.append(measure.send(site, store, f"send-{size}-{number}", size).sending)
+        if there.is_postfix:
+            found.source.append(measure.smtp_source(there.port, people, size))
+        called = measure.call_send(site, store, there.port, f"call-{size}-{number}", size)
+        found.whole.append(called.seconds)
+        found.peak = max(found.peak, called.peak)
+    return found
 
 
-def smtp_source(count: int, size: int) -> float:
-    """Seconds that Postfix's load generator took for as many messages of that size."""
-    begun = time.perf_counter()
-    subprocess.run(
-        [
-            "smtp-source", "-d", "-s", str(CONNECTIONS), "-l", str(size), "-m", str(count),
-            f"127.0.0.1:{PORT}",
-        ],
-        check=True,
-    )  # fmt: skip
-    return time.perf_counter() - begun
+def _show(size: int, people: int, found: Measured) -> None:
+    each, ratio, whole_ratio, source = "-", "-", "-", "-"
+    if found.source:
+        ratios = [b / a for a, b in zip(found.sending, found.source, strict=True)]
+        each = " ".join(f"{one:.2f}" for one in ratios)
+        ratio = f"{median(ratios):.2f}"
+        wholes = [b / a for a, b in zip(found.whole, found.source, strict=True)]
+        whole_ratio = f"{median(wholes):.2f}"
+        source = f"{people / median(found.source):,.0f}"
+    measure.row(
+        measure.kilobytes(size),
+        f"{people / median(found.sending):,.0f}",
+        source,
+        ratio,
+        each,
+        BARS.get(size, "-"),
+        f"{people / median(found.whole):,.0f}",
+        whole_ratio,
+        WHOLE_BAR,
+        f"{found.peak:.0f} MB",
+    )
+
+
+def _signed(folder: Path, there: Receiver, people: int) -> None:
+    """Prints what a signature with RSA-2048 on each message makes of it."""
+    site = ground.toward(ground.make_site(folder / "signed", people), there.port)
+    write_new(site.root, "news.example.org", "bench", "rsa")
+    site = replace(site, dkim=(Dkim(domain="news.example.org", selector="bench"),))
+    store = open_store(site.store.url, site.root)
+    bare = measure.send(site, store, "bare", DKIM_SIZE)
+    sent = measure.send(site, store, "signed", DKIM_SIZE, signers_of(site))
+    store.close()
+    print(f"\n{people:,} people, {measure.kilobytes(DKIM_SIZE)}, DKIM:\n")
+    measure.head("signature", "sending, msg/s", "share of time in signing", "ms a signature")
+    measure.row("none", f"{people / bare.sending:,.0f}", "-", "-")
+    measure.row(
+        "RSA-2048",
+        f"{people / sent.sending:,.0f}",
+        f"{sent.signing / sent.sending:.0%}",
+        f"{sent.signing / people * 1000:.2f}",
+    )
 
 
 if __name__ == "__main__":
