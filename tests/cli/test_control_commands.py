@@ -56,6 +56,8 @@ def test_a_time_must_be_one(shell: CommandLine) -> None:
         ("tomorrow", "is no time"),
         ("2020-01-01 10:00", "is past"),
         ("25:00", "is no time"),
+        ("", "is no time"),
+        ("9999-12-31 23:59-12:00", "more than ten years ahead"),
     ):
         said = shell("send", "--segment", "unions", "--yes", "--at", text, code=2)
         assert says in said.err and "--at" in said.err

@@ -154,6 +154,10 @@ def moment(text: str, site: Site) -> datetime:
         raise UsageError(
             f"`{text}` is no time", where="--at", fix="Write `2026-12-01 18:00` or `18:00`."
         ) from None
+    if found.year < now.year:
+        raise UsageError(f"`{text}` is past", where="--at", fix="Leave --at out to send now.")
+    if found.year > now.year + 10:
+        raise UsageError(f"`{text}` is more than ten years ahead", where="--at")
     if found.tzinfo is None:
         found = found.replace(tzinfo=zone)
         there = found.astimezone(UTC).astimezone(zone)

@@ -16,7 +16,7 @@ from mailout.cli.send import exit_code
 from mailout.core.errors import MailoutError, UsageError
 from mailout.core.site import Site
 from mailout.send import control
-from mailout.store import deliveries
+from mailout.store import deliveries, issues
 from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Store
 from mailout.store.issues import Issue
@@ -133,7 +133,7 @@ def _show(
     store: Store, issue: Issue, changed: Sequence[Dispatch], what: str, as_json_: bool
 ) -> None:
     with store.reading() as tx:
-        report = issue_report(tx, issue)
+        report = issue_report(tx, issues.get(tx, issue.id))
         counts = {one.id: deliveries.count(tx, dispatch_id=one.id) for one in changed}
     if as_json_:
         as_json(report)

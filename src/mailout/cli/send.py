@@ -103,7 +103,7 @@ def send_command(
         dry_run=dry_run,
         yes=yes,
         wait=wait,
-        at=moment(at, site) if at else None,
+        at=None if at is None else moment(at, site),
         priority=Priority.URGENT if urgent else Priority.BULK,
         json=json_ or json_lines,
         json_lines=json_lines,

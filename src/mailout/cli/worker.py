@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailout.cli.console import note, opened, read_site
+from mailout.cli.console import opened, read_site
 from mailout.cli.sending import in_loop, signers_of, stop_on_signals
 from mailout.core.errors import TryLater
 from mailout.core.site import Site
@@ -112,4 +112,4 @@ def _serve_metrics(where: str, store: Store) -> None:
     from mailout.cli import metrics
 
     metrics.serve(where, store)
-    note(f"Metrics are at http://{where}/metrics")
+    _tell("metrics", {"url": f"http://{where}/metrics"})

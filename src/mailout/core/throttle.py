@@ -11,6 +11,7 @@ Standards: RFC 3463 3.8 (4.7.x), RFC 5321 3.8 (421).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -22,6 +23,7 @@ RECOVERY = timedelta(minutes=5)
 _MOST_STEPS = 5
 _GATHER = timedelta(seconds=10)  # answers of so long are about one and the same haste
 _DAY = "day"
+_GREYLISTED = re.compile(r"gr[ae]y.?list", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,11 @@ def _tokens(bucket: Bucket, limit: Limit, now: datetime) -> float:
 def says_too_fast(outcome: Outcome) -> bool:
     """Whether a server's answer is about our haste or our standing with it, not a mailbox.
 
-    What answers MAIL knows of no recipient yet: that is the relay's own affair.
+    What answers MAIL knows of no recipient yet: that is the relay's own affair. Greylisting
+    often says 4.7.1, and asks for nothing but a second try.
     """
+    if _GREYLISTED.search(outcome.text):
+        return False
     return (
         outcome.verdict is Verdict.DEFERRED
         and outcome.step != "MAIL"
