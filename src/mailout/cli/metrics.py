@@ -22,12 +22,15 @@ _ENDED = Counter(
 )
 _IN_DOUBT = Gauge("mailout_in_doubt", "Deliveries marked as sending and not recorded yet")
 _RELAY_UP = Gauge("mailout_relay_usable", "1 while the relay is used, 0 while it rests", ["relay"])
-_seen: dict[int, dict[str, int]] = {}
+_last: tuple[Clerk | None, dict[str, int]] = (None, {})  # the run observed, and its counts so far
 
 
 def observe(clerk: Clerk) -> None:
     """Takes over what a clerk has done since the last time."""
-    before = _seen.setdefault(id(clerk), {})
+    global _last
+    if _last[0] is not clerk:  # a run of its own, which counts from nothing
+        _last = (clerk, {})
+    before = _last[1]
     for state, number in clerk.done.items():
         _ENDED.labels(state.value).inc(number - before.get(state.value, 0))
         before[state.value] = number
