@@ -15,11 +15,21 @@ from mailout.send import plan, presence, recovery, run
 from mailout.send.compose import composer
 from mailout.send.run import Ending
 from mailout.smtp.catcher import Catcher
-from mailout.store import dispatches, issues
+from mailout.store import claims, dispatches, issues
+from mailout.store.claims import Claimed
 from mailout.store.dispatches import Dispatch
-from mailout.store.engine import Store
+from mailout.store.engine import Store, Tx
 from mailout.store.issues import Issue
 from newcomers import join
+
+
+def take(
+    tx: Tx, dispatch_id: int, worker: str, now: datetime, lease_until: datetime, most: int
+) -> list[Claimed]:
+    """Up to `most` due deliveries, now `sending` in the hands of the worker."""
+    found, _ = claims.due(tx.connection(), dispatch_id, now, most)
+    claims.start(tx.connection(), [one.id for one in found], worker, lease_until)
+    return found
 
 
 @dataclass(frozen=True)

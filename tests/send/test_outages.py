@@ -69,16 +69,16 @@ def test_a_full_disk_is_waited_out(desk: Desk, catcher: Catcher) -> None:
         if progress.trouble and not troubles:
             troubles.append(progress.trouble)
 
-    original = outcomes.record
+    original = outcomes.accept
     full_until = time.monotonic() + 1.0
 
-    def record(*words: object) -> None:
+    def accept(*words: object) -> None:
         if time.monotonic() < full_until and len(catcher.messages) > 30:
             raise OperationalError("x", {}, Exception("database or disk is full"))
         original(*words)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(outcomes, "record", record)
+        patch.setattr(outcomes, "accept", accept)
         ending = desk.send(dispatch, watch)
     assert ending.counts == {DeliveryState.ACCEPTED: 200}
     assert caught(catcher) == Counter(addresses)

@@ -20,9 +20,9 @@ from mailout.core.token import read_return_path
 from mailout.preferences.leaving import leave
 from mailout.send import run
 from mailout.smtp.catcher import Catcher, Faults
-from mailout.store import claims, deliveries, dispatches, events, people, roster, suppressions
+from mailout.store import deliveries, dispatches, events, people, roster, suppressions
 from newcomers import join
-from send_desk import Desk
+from send_desk import Desk, take
 
 NOW = datetime.now(UTC)
 
@@ -299,11 +299,8 @@ def test_a_dead_workers_deliveries_go_on_at_once(desk: Desk, catcher: Catcher) -
     folder.mkdir(parents=True)
     (folder / "deadbeef.lock").touch()  # its lock fell with the process
     with desk.store.writing() as tx:
-        held, _ = claims.claim(tx, dispatch.id, "deadbeef", datetime.now(UTC), lease, 3)
-        claims.start(tx, [held[0].id], "deadbeef", NOW, lease)
-    assert states(desk, issue.id) == {
-        DeliveryState.SENDING: 1, DeliveryState.CLAIMED: 2, DeliveryState.QUEUED: 1,
-    }  # fmt: skip
+        take(tx, dispatch.id, "deadbeef", datetime.now(UTC), lease, 1)
+    assert states(desk, issue.id) == {DeliveryState.SENDING: 1, DeliveryState.QUEUED: 3}
     assert desk.send(dispatch).counts == {DeliveryState.ACCEPTED: 4}
     with desk.store.reading() as tx:
         (event,) = events.listed(tx, [EventKind.UNKNOWN])
@@ -319,9 +316,9 @@ def test_a_living_workers_deliveries_are_left_alone(desk: Desk, catcher: Catcher
     dispatch = desk.enqueue(issue)
     lease = datetime.now(UTC) + timedelta(hours=1)
     with desk.store.writing() as tx:
-        claims.claim(tx, dispatch.id, "elsewhere", datetime.now(UTC), lease, 3)
+        take(tx, dispatch.id, "elsewhere", datetime.now(UTC), lease, 3)
     ending = desk.send(dispatch)
-    assert ending.counts == {DeliveryState.ACCEPTED: 1, DeliveryState.CLAIMED: 3}
+    assert ending.counts == {DeliveryState.ACCEPTED: 1, DeliveryState.SENDING: 3}
     with desk.store.reading() as tx:
         assert dispatches.get(tx, dispatch.id).state is DispatchState.SENDING
 
@@ -359,7 +356,7 @@ def test_who_leaves_while_the_send_runs_gets_nothing_more(desk: Desk, catcher: C
     left: list[object] = []
 
     def leaving(progress: run.Progress) -> None:
-        # All are claimed by now; this one is not marked `sending` yet.
+        # At most two windows of 20 are marked `sending` by now; this one is the last of 61.
         if not left:
             left.append(leave(desk.store, desk.site.keys, last.token, NOW, source="one-click"))
 

@@ -6,6 +6,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import IntegrityError
 
 from mailout.core.errors import MailoutError
 from mailout.store import schema
@@ -24,6 +25,39 @@ def test_every_migration_in_turn(bare_store: Store) -> None:
         schema.upgrade(bare_store, revision)
         assert schema.current(bare_store) == revision
     assert schema.current(bare_store) == schema.newest()
+
+
+def test_what_was_claimed_is_queued_again(bare_store: Store) -> None:
+    schema.upgrade(bare_store, "0002")
+    with bare_store.engine.begin() as connection:
+        for statement in _ONE_CLAIMED:
+            connection.exec_driver_sql(statement)
+    schema.upgrade(bare_store)
+    with bare_store.engine.connect() as connection:
+        (found,) = connection.exec_driver_sql("SELECT state, worker, lease_until FROM delivery")
+    assert tuple(found) == ("queued", "", None)
+
+
+def test_a_state_that_is_none_is_refused(bare_store: Store) -> None:
+    schema.upgrade(bare_store)
+    with bare_store.engine.begin() as connection:
+        for statement in _ONE_CLAIMED[:-1]:
+            connection.exec_driver_sql(statement)
+    with pytest.raises(IntegrityError), bare_store.engine.begin() as connection:
+        connection.exec_driver_sql(_ONE_CLAIMED[-1].replace("claimed", "nonsense"))
+
+
+_ONE_CLAIMED = (
+    "INSERT INTO issue (id, name, list_id, state, content_hash, approved_hash, created_at)"
+    " VALUES (1, 'w47', 'bulletin', 'approved', 'x', 'x', '2026-11-24 10:00:00')",
+    "INSERT INTO dispatch (id, issue_id, list_id, segment, exclude, priority, state, held_why,"
+    " left_out, created_at)"
+    " VALUES (1, 1, 'bulletin', 'unions', '', 0, 'sending', '', '{}', '2026-11-24 10:00:00')",
+    "INSERT INTO delivery (id, issue_id, dispatch_id, address_key, language, edition, state, reason,"
+    " attempts, queued_at, next_at, worker, lease_until, last_code, last_enhanced, last_text, relay)"
+    " VALUES (1, 1, 1, 'key', 'en', 'full', 'claimed', '', 0, '2026-11-24 10:00:00',"
+    " '2026-11-24 10:00:00', 'dead', '2026-11-24 10:02:00', 0, '', '', '')",
+)
 
 
 def test_migrations_end_in_the_tables_of_the_code(bare_store: Store) -> None:
@@ -52,6 +86,6 @@ def test_a_newer_store_is_refused(store: Store) -> None:
 
 
 def test_an_older_store_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema, "newest", lambda: "0003")
-    with pytest.raises(MailoutError, match=r"version 0002, this mailout needs 0003.*db upgrade"):
+    monkeypatch.setattr(schema, "newest", lambda: "0004")
+    with pytest.raises(MailoutError, match=r"version 0003, this mailout needs 0004.*db upgrade"):
         schema.require_newest(store)

@@ -34,7 +34,7 @@ def observe(clerk: Clerk) -> None:
     for state, number in clerk.done.items():
         _ENDED.labels(state.value).inc(number - before.get(state.value, 0))
         before[state.value] = number
-    _IN_DOUBT.set(sum(lines.held for lines in clerk.lines) + len(clerk.ended))
+    _IN_DOUBT.set(clerk.in_doubt)
     for lines in clerk.lines:
         _RELAY_UP.labels(lines.relay.label).set(lines.problem is None)
 

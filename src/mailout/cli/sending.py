@@ -110,8 +110,7 @@ async def _until_stopped(
 
 def _others_hold(ending: Ending) -> bool:
     """Whether deliveries are in the hands of another sender."""
-    held = (DeliveryState.CLAIMED, DeliveryState.SENDING)
-    return any(ending.counts.get(state) for state in held)
+    return bool(ending.counts.get(DeliveryState.SENDING))
 
 
 def _sleep_until(due: datetime) -> None:

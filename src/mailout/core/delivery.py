@@ -2,13 +2,12 @@
 
 | state | meaning | leaves by |
 |---|---|---|
-| queued | due at `next_at`; a deferral comes back here | claim |
-| claimed | taken by a worker, nothing on the wire yet | start, or the lease lapses -> queued |
+| queued | due at `next_at`; a deferral comes back here | start |
 | sending | committed before the wire, leased until `lease_until` | outcome, or lapse -> unknown |
 | accepted | the next hop took responsibility (2xx after the data) | - |
 | refused | permanent 5xx in the session | - |
 | expired | retries used up | - |
-| skipped | suppressed, unsubscribed or paused between enqueue and claim | - |
+| skipped | suppressed, unsubscribed or paused between enqueue and start | - |
 | unknown | connection or process died with the body on the wire, and retries are used up | - |
 | cancelled | the organiser called the issue off | - |
 
@@ -28,7 +27,6 @@ class DeliveryState(StrEnum):
     """See the table above."""
 
     QUEUED = "queued"
-    CLAIMED = "claimed"
     SENDING = "sending"
     ACCEPTED = "accepted"
     REFUSED = "refused"
@@ -38,7 +36,7 @@ class DeliveryState(StrEnum):
     CANCELLED = "cancelled"
 
 
-OPEN_STATES = frozenset({DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.SENDING})
+OPEN_STATES = frozenset({DeliveryState.QUEUED, DeliveryState.SENDING})
 """States in which there is still work to do."""
 
 

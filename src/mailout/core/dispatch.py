@@ -26,7 +26,7 @@ UNFINISHED = frozenset(
 
 
 class Priority(IntEnum):
-    """What overtakes what: deliveries of a higher one are claimed first."""
+    """What overtakes what: deliveries of a higher one are started first."""
 
     BULK = 0
     URGENT = 10

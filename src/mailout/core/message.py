@@ -115,28 +115,31 @@ class Prepared:
         `now` is in seconds since 1970. Raises: BadHeader if the reader's values cannot stand
         in a header.
         """
-        token = reader.token
-        values: dict[str, str] = {Slot.TOKEN: token, Slot.GREETING: reader.greeting}
+        address, token, greeting = reader
         out = list(self.pieces)
         out[_OWN] = (
-            f"To: {safe(reader.address, 'the address')}\r\n"
+            f"To: {safe(address, 'the address')}\r\n"
             f"Message-ID: {message_id}\r\n"
             f"Date: {_date(int(now))}\r\n"
             f"List-Unsubscribe: <{self.leave_url}{token}>\r\n\r\n"
         ).encode()  # ASCII unless the address needs SMTPUTF8 (RFC 6532)
+        plain = {_TOKEN: token, _GREETING: greeting}
+        html = {_TOKEN: token, _GREETING: _escaped(greeting)}
+        encoded: dict[str, bytes] = {}
         for name, in_html, places in self.quoted:
-            value = values[name]
-            filled = between_soft_breaks(_escaped(value) if in_html else value)
+            value = html[name] if in_html else plain[name]
+            filled = encoded.get(value)
+            if filled is None:
+                filled = encoded[value] = between_soft_breaks(value)
             for at in places:
                 out[at] = filled
         for at, part, in_html in self.whole:
-            if in_html:
-                values = {name: _escaped(value) for name, value in values.items()}
-            out[at] = part.fill(values)
+            out[at] = part.fill(html if in_html else plain)
         return b"".join(out)
 
 
 _OWN = 1  # the piece that holds the reader's own headers
+_TOKEN, _GREETING = Slot.TOKEN.value, Slot.GREETING.value
 
 
 def prepare_message(variant: Variant, headers: ListHeaders) -> Prepared:

@@ -96,12 +96,11 @@ def says_too_fast(outcome: Outcome) -> bool:
     What answers MAIL knows of no recipient yet: that is the relay's own affair. Greylisting
     often says 4.7.1, and asks for nothing but a second try.
     """
-    if _GREYLISTED.search(outcome.text):
-        return False
     return (
         outcome.verdict is Verdict.DEFERRED
         and outcome.step != "MAIL"
         and (outcome.code == 421 or outcome.enhanced.startswith("4.7."))
+        and not _GREYLISTED.search(outcome.text)
     )
 
 

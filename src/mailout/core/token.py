@@ -18,6 +18,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -26,6 +27,7 @@ LEAVE_LENGTH = 22
 
 _UNDO_MAC = 11
 _RETURN_MAC = 7
+_RETURN = b"return:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +86,23 @@ def read_undo(ring: Ring, token: str, now: datetime) -> Undo | None:
     return Undo(int.from_bytes(body[1:9]), datetime.fromtimestamp(expires, UTC))
 
 
+def return_paths(ring: Ring, list_name: str) -> Callable[[int], str]:
+    """What makes 32 hex digits that name a delivery of the list in its return path (VERP)."""
+    number = bytes([ring.newest.number])
+    begun = _begun(ring.newest, _RETURN + list_name.encode(), _RETURN_MAC)
+
+    def token(delivery_id: int) -> str:
+        body = number + delivery_id.to_bytes(8)
+        mac = begun.copy()
+        mac.update(body)
+        return (body + mac.digest()).hex()
+
+    return token
+
+
 def return_path_token(ring: Ring, delivery_id: int, list_name: str) -> str:
-    """32 hex digits that name a delivery in its return path (VERP)."""
-    body = bytes([ring.newest.number]) + delivery_id.to_bytes(8)
-    mac = _mac(ring.newest, b"return:" + list_name.encode(), body, _RETURN_MAC)
-    return (body + mac).hex()
+    """The token of one delivery's return path, as `return_paths` makes it."""
+    return return_paths(ring, list_name)(delivery_id)
 
 
 def read_return_path(ring: Ring, token: str, list_name: str) -> int | None:
@@ -104,19 +118,36 @@ def read_return_path(ring: Ring, token: str, list_name: str) -> int | None:
     key = ring.numbered(body[0])
     if key is None:
         return None
-    wanted = _mac(key, b"return:" + list_name.encode(), body, _RETURN_MAC)
+    wanted = _mac(key, _RETURN + list_name.encode(), body, _RETURN_MAC)
     return int.from_bytes(body[1:]) if hmac.compare_digest(mac, wanted) else None
 
 
+def message_ids(secret: bytes, issue_id: int, domain: str) -> Callable[[str], str]:
+    """What makes `<...@domain>`: the same for every try of the issue to an address key."""
+    begun = hashlib.blake2b(f"{issue_id}:".encode(), key=secret, digest_size=20)
+
+    def identity(address_key: str) -> str:
+        made = begun.copy()
+        made.update(address_key.encode())
+        return f"<{made.hexdigest()}@{domain}>"
+
+    return identity
+
+
 def message_id(secret: bytes, issue_id: int, address_key: str, domain: str) -> str:
-    """`<...@domain>`: the same for every try of this issue to this address key."""
-    body = f"{issue_id}:{address_key}".encode()
-    return f"<{hashlib.blake2b(body, key=secret, digest_size=20).hexdigest()}@{domain}>"
+    """The Message-ID of one message, as `message_ids` makes it."""
+    return message_ids(secret, issue_id, domain)(address_key)
 
 
 def _mac(key: Key, purpose: bytes, body: bytes, length: int) -> bytes:
+    mac = _begun(key, purpose, length)
+    mac.update(body)
+    return mac.digest()
+
+
+def _begun(key: Key, purpose: bytes, length: int) -> hashlib.blake2b:
     # Not hmac.digest: that gives up the interpreter at every call, and a send makes two a mail.
-    return hashlib.blake2b(purpose + b"\0" + body, key=key.secret, digest_size=length).digest()
+    return hashlib.blake2b(purpose + b"\0", key=key.secret, digest_size=length)
 
 
 def _seconds(moment: datetime) -> bytes:

@@ -6,7 +6,7 @@
 | the undo token (only in the answer to the leave itself) | take back that one leave, for 24 hours |
 
 A second leave changes nothing and hands out no second undo token: else a forwarded link
-could put somebody back. Mail that is queued already is skipped when it is claimed.
+could put somebody back. Mail that is queued already is skipped when its turn comes.
 
 Standards: RFC 8058 (one-click), RFC 2369 3.2 (List-Unsubscribe).
 """

@@ -19,7 +19,6 @@ _STATES = {
 }
 _DELIVERIES = {
     DeliveryState.QUEUED: "is queued, due {next_at}",
-    DeliveryState.CLAIMED: "is about to be sent",
     DeliveryState.SENDING: "is being sent",
     DeliveryState.ACCEPTED: "was accepted by the relay {ended_at}",
     DeliveryState.REFUSED: "was refused {ended_at}",

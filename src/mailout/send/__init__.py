@@ -1,1 +1,1 @@
-"""The trip out: whom a send reaches, and every single delivery of it, claimed to recorded."""
+"""The trip out: whom a send reaches, and every single delivery of it, queued to recorded."""

@@ -1,8 +1,8 @@
 """The clerk: takes turns with the ledger, and keeps every relay's lines in work.
 
-Each turn records what came back, has the next deliveries marked `sending` on disk, and claims
-more, those of the most urgent dispatch first. Once a second it looks up which dispatches are
-still to be sent: what was paused or cancelled goes back, what is new joins in.
+Each turn records what came back and has the next deliveries marked `sending` on disk, those of
+the most urgent dispatch first. Twice a second it looks up which dispatches are still to be
+sent: what was paused or cancelled goes back, what is new joins in.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from mailout.core.delivery import (
-    ACCEPTED,
     DeliveryState,
     Outcome,
     RetryPlan,
@@ -25,9 +24,9 @@ from mailout.core.delivery import (
     after_attempt,
 )
 from mailout.core.errors import MailoutError, TryLater
-from mailout.core.site import Site
+from mailout.core.site import Relay, Site
 from mailout.send.compose import Composer
-from mailout.send.ledger import Claim, Ledger, Turn, Turned, patiently
+from mailout.send.ledger import Ledger, Turn, Turned, patiently
 from mailout.send.lines import Lines
 from mailout.smtp.envelope import Envelope
 from mailout.smtp.session import RelayProblem
@@ -36,7 +35,6 @@ from mailout.store.outcomes import Recorded
 
 T = TypeVar("T")
 
-_CLAIM = 500  # deliveries claimed at once
 _TURN = 0.006  # seconds from one turn's begin to the next, at least: many share a commit
 _LOOK = 0.5  # seconds from one look at the dispatches to the next
 _LONG = timedelta(minutes=11)  # a relay that takes nothing for so long ends the run
@@ -56,11 +54,10 @@ Look = Callable[[datetime], Sequence[Going]]
 
 
 @dataclass(slots=True)
-class _Stack:
-    """What a dispatch has claimed and not started, and where to claim on."""
+class _Place:
+    """Where in a dispatch to look for what is due next; `exhausted` when nothing is."""
 
     going: Going
-    claimed: deque[Claimed] = field(default_factory=deque)
     after: Cursor = START
     exhausted: bool = False
 
@@ -75,17 +72,19 @@ class Clerk:
     stop: asyncio.Event
     stay: bool = False
     lines: list[Lines] = field(default_factory=list)
+    accepted: dict[tuple[int, str, str], dict[int, str]] = field(default_factory=dict)
     ended: list[Recorded] = field(default_factory=list)
     back: list[Claimed] = field(default_factory=list)
     done: Counter[DeliveryState] = field(default_factory=Counter)
     problem: MailoutError | None = None
     rests_until: datetime | None = None
     trouble: str = ""
-    _stacks: dict[int, _Stack] = field(default_factory=dict)
+    _places: dict[int, _Place] = field(default_factory=dict)
     _composers: dict[int, Composer] = field(default_factory=dict)
     _unwanted: set[int] = field(default_factory=set)
     _postponed_until: datetime | None = None
     _waits_until: datetime | None = None
+    _being_recorded: int = 0
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     # --- as the desk of the lines ---------------------------------------------------------
@@ -94,12 +93,17 @@ class Clerk:
         return self._composers[delivery.dispatch_id].envelope(delivery, time.time())
 
     def end(self, delivery: Claimed, outcome: Outcome) -> None:
-        step = ACCEPTED
-        if outcome.verdict is not Verdict.ACCEPTED:
+        if outcome.verdict is Verdict.ACCEPTED:
+            alike = (outcome.code, outcome.enhanced, outcome.relay)
+            try:
+                self.accepted[alike][delivery.id] = outcome.text
+            except KeyError:
+                self.accepted[alike] = {delivery.id: outcome.text}
+        else:
             jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
             attempts = delivery.attempts + 1
             step = after_attempt(outcome, attempts, delivery.queued_at, _now(), self.plan, jitter)
-        self.ended.append(Recorded(delivery, outcome, step))
+            self.ended.append(Recorded(delivery, outcome, step))
         self._news.set()
 
     def hand_back(self, delivery: Claimed) -> None:
@@ -111,6 +115,12 @@ class Clerk:
         problems = [lines.problem for lines in self.lines if lines.problem is not None]
         if len(problems) == len(self.lines):
             self._give_up(problems[0])
+
+    @property
+    def in_doubt(self) -> int:
+        """How many deliveries are `sending` on disk: nobody could tell their end after a crash."""
+        ended = len(self.ended) + sum(map(len, self.accepted.values()))
+        return sum(lines.held for lines in self.lines) + ended + self._being_recorded
 
     # --- the loop -------------------------------------------------------------------------
 
@@ -143,7 +153,8 @@ class Clerk:
                     if self._is_over:
                         return
                 _raise_failures(watchers)
-                await asyncio.sleep(max(0.0, begun + _TURN - loop.time()))
+                if (rest := begun + _TURN - loop.time()) > 0:
+                    await asyncio.sleep(rest)
         finally:
             for watcher in watchers:
                 watcher.cancel()
@@ -152,82 +163,73 @@ class Clerk:
 
     @property
     def _is_over(self) -> bool:
-        idle = not (self.ended or self.back or any(lines.held for lines in self.lines))
-        if not idle or any(stack.claimed for stack in self._stacks.values()):
+        if self._is_behind or any(lines.held for lines in self.lines):
             return False
         if self.stopping:
             return True
         postponed = self._postponed_until is not None and self._postponed_until > _now()
-        return not (self.stay or postponed) and all(one.exhausted for one in self._stacks.values())
+        return not (self.stay or postponed or self._has_more)
+
+    @property
+    def _is_behind(self) -> bool:
+        """Whether something is to be written down."""
+        return bool(self.accepted or self.ended or self.back)
+
+    @property
+    def _has_more(self) -> bool:
+        """Whether a dispatch may have more that is due."""
+        return any(not place.exhausted for place in self._places.values())
 
     def _has_work(self, now: float) -> bool:
         """Whether a turn with the ledger would come to anything."""
-        if self.ended or self.back:
+        if self._is_behind:
             return True
-        claimed = any(stack.claimed for stack in self._stacks.values())
         if self.stopping:
-            return claimed or any(lines.marked for lines in self.lines)
-        return bool(claimed and self._room(now) > 0) or self._to_claim() is not None
+            return any(lines.marked for lines in self.lines)
+        return self._has_more and any(lines.room(now) > 0 for lines in self._candidates())
 
     def _next_turn(self, now: float) -> Turn:
         """All that has gathered for the ledger, taken out of the run."""
+        accepted, self.accepted = self.accepted, {}
         outcomes, self.ended = self.ended, []
         if self.stopping:
-            for stack in self._stacks.values():
-                self.back += stack.claimed
-                stack.claimed.clear()
             for lines in self.lines:
                 self.back += lines.take_back()
+        self._being_recorded = len(outcomes) + sum(map(len, accepted.values()))
         back, self.back = self.back, []
-        if self.stopping:
-            return Turn(outcomes, give_back=back)
-        return Turn(outcomes, self._starts(now, len(outcomes)), back, self._to_claim())
+        if self.stopping or not self._has_more:
+            return Turn(accepted, outcomes, back)
+        places = {one: place.after for one, place in self._places.items() if not place.exhausted}
+        return Turn(accepted, outcomes, back, self._room(now), places)
 
-    def _starts(self, now: float, unrecorded: int) -> dict[str, list[Claimed]]:
-        """The next deliveries for each relay, by its share and its room."""
-        free = sum(lines.window - lines.held for lines in self.lines) - unrecorded
-        rooms = {id(lines): lines.room(now) for lines in self._candidates()}
-        usable = [lines for lines in self.lines if rooms.get(id(lines), 0) > 0]
-        starts: dict[str, list[Claimed]] = {}
-        chosen = self._most_urgent()
-        for _ in range(free):
-            if not usable:
-                break
-            lines = usable[0] if len(usable) == 1 else min(usable, key=_share_had)
-            delivery = next(chosen, None)
-            if delivery is None:
-                break
-            starts.setdefault(lines.relay.label, []).append(delivery)
-            lines.given += 1
-            rooms[id(lines)] -= 1
-            if not rooms[id(lines)]:
+    def _room(self, now: float) -> Sequence[str]:
+        """The relays that have room, one after the other by their shares.
+
+        What is recorded in a turn makes room in the same one: in each commit no more than the
+        window is `sending`.
+        """
+        rooms = {lines.relay.label: lines.room(now) for lines in self._candidates()}
+        usable = [lines for lines in self.lines if rooms.get(lines.relay.label, 0) > 0]
+        if len(usable) == 1:
+            label = usable[0].relay.label
+            return [label] * rooms[label]
+        had = {lines.relay.label: lines.given for lines in usable}
+        order = []
+        while usable:
+            lines = min(usable, key=lambda one: _share(one.relay, had[one.relay.label] + 1))
+            label = lines.relay.label
+            order.append(label)
+            had[label] += 1
+            rooms[label] -= 1
+            if not rooms[label]:
                 usable.remove(lines)
-        return starts
-
-    def _most_urgent(self) -> Iterator[Claimed]:
-        for stack in self._stacks.values():
-            while stack.claimed:
-                yield stack.claimed.popleft()
+        return order
 
     def _candidates(self) -> list[Lines]:
         """The relays that may be given mail: those of weight 0 only when all others are broken."""
         if any(lines.relay.weight and lines.problem is None for lines in self.lines):
             return [lines for lines in self.lines if lines.relay.weight]
         return self.lines
-
-    def _room(self, now: float) -> int:
-        """How many more may be marked `sending` before some are recorded."""
-        free = sum(lines.window - lines.held for lines in self.lines) - len(self.ended)
-        return min(free, sum(max(0, lines.room(now)) for lines in self._candidates()))
-
-    def _to_claim(self) -> Claim | None:
-        """Of which dispatch to claim more, if any: a less urgent one only when the others lack."""
-        for stack in self._stacks.values():
-            if len(stack.claimed) > _CLAIM // 2:
-                return None
-            if not stack.exhausted:
-                return Claim(stack.going.dispatch_id, stack.after, _CLAIM)
-        return None
 
     async def _take(self, ledger: Ledger, turn: Turn) -> Turned:
         if self.trouble:
@@ -246,26 +248,28 @@ class Clerk:
         return result
 
     def _known(self, turn: Turn) -> set[int]:
-        starts = (one.id for some in turn.starts.values() for one in some)
-        claimed = (one.id for stack in self._stacks.values() for one in stack.claimed)
-        back = (one.id for one in (*turn.give_back, *self.back))
-        return {*starts, *claimed, *back}
+        """The deliveries that this run holds."""
+        known = {one.id for one in (*turn.give_back, *self.back)}
+        known.update(item.delivery.id for item in (*turn.outcomes, *self.ended))
+        known.update(*turn.accepted.values(), *self.accepted.values())
+        return known.union(*(lines.ids for lines in self.lines))
 
     def _take_in(self, turn: Turn, turned: Turned, now: float) -> None:
         """Moves on what the turn has put on disk."""
+        self._being_recorded = 0
+        if turn.accepted:
+            self.done[DeliveryState.ACCEPTED] += sum(map(len, turn.accepted.values()))
         for item in turn.outcomes:
             self.done[item.step.state] += 1
-        for delivery in reversed(turned.waiting):
-            if (stack := self._stacks.get(delivery.dispatch_id)) is not None:
-                stack.claimed.appendleft(delivery)
-            else:
-                self.back.append(delivery)
-        if (claim := turn.claim) is not None:
-            self._take_claimed(claim, turned)
+        for dispatch_id, after in turned.places.items():
+            if (place := self._places.get(dispatch_id)) is not None:
+                # From the start again when the end was reached: something may have come due.
+                place.exhausted = after is None and place.after == START
+                place.after = after or START
         for delivery in turn.give_back:
-            # It is due again, and stands before where the last claim ended.
-            if (stack := self._stacks.get(delivery.dispatch_id)) is not None:
-                stack.after, stack.exhausted = START, False
+            # It is due again, and stands before where the last look ended.
+            if (place := self._places.get(delivery.dispatch_id)) is not None:
+                place.after, place.exhausted = START, False
         for lines in self.lines:
             label = lines.relay.label
             if started := turned.started.get(label):
@@ -279,17 +283,6 @@ class Clerk:
                 turned.postponed_until, self._postponed_until or turned.postponed_until
             )
 
-    def _take_claimed(self, claim: Claim, turned: Turned) -> None:
-        stack = self._stacks.get(claim.dispatch_id)
-        if stack is None:
-            self.back += turned.claimed
-            return
-        stack.claimed.extend(turned.claimed)
-        if turned.last is None and claim.after == START:
-            stack.exhausted = True
-        # Once more from the start when the end was reached: something may have come due since.
-        stack.after = turned.last or START
-
     def _rest(self, lines: Lines, until: datetime, now: float) -> None:
         """Gives a relay nothing until it has room."""
         rest = until - _now()
@@ -302,7 +295,7 @@ class Clerk:
     def _rest_if_all_do(self, now: float) -> None:
         """Ends the run when no relay takes anything for long, and what they took has an end."""
         waiting = all(one.resume_at > now + _LONG.total_seconds() for one in self.lines)
-        if waiting and not (self.ended or any(one.held for one in self.lines)):
+        if waiting and not (self._is_behind or any(one.held for one in self.lines)):
             self.rests_until = self._waits_until
 
     # --- what is to be sent ---------------------------------------------------------------
@@ -326,17 +319,15 @@ class Clerk:
 
     def _follow(self, going: Sequence[Going]) -> None:
         """Takes over what is to be sent now; what no longer is goes back."""
-        old, self._stacks = self._stacks, {}
+        old, self._places = self._places, {}
         for one in going:
-            stack = old.pop(one.dispatch_id, None) or _Stack(one)
+            place = old.pop(one.dispatch_id, None) or _Place(one)
             if self.stay or self._postponed_until is not None:
-                stack.exhausted = False
-            self._stacks[one.dispatch_id] = stack
+                place.exhausted = False
+            self._places[one.dispatch_id] = place
             self._composers[one.dispatch_id] = one.composer
-        for dispatch_id, stack in old.items():
-            self.back += stack.claimed
-            self._unwanted.add(dispatch_id)
-        self._unwanted -= self._stacks.keys()
+        self._unwanted |= old.keys()
+        self._unwanted -= self._places.keys()
         self._drop_unwanted()
 
     def _drop_unwanted(self) -> None:
@@ -363,8 +354,9 @@ def _raise_failures(watchers: Sequence[asyncio.Task[None]]) -> None:
             raise failure
 
 
-def _share_had(lines: Lines) -> float:
-    return (lines.given + 1) / (lines.relay.weight or 1)
+def _share(relay: Relay, given: int) -> float:
+    """How much of its share a relay has had, with so many given to it."""
+    return given / (relay.weight or 1)
 
 
 def _now() -> datetime:

@@ -1,8 +1,8 @@
-"""From a claimed delivery to an envelope: prepared bytes, filled for one reader, signed."""
+"""From a delivery to an envelope: prepared bytes, filled for one reader, signed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from mailout.catalogue import greeting
 from mailout.core.address import Address
 from mailout.core.message import Prepared, Reader, list_headers, prepare_message
 from mailout.core.site import MailingList, Site
-from mailout.core.token import message_id, return_path_token
+from mailout.core.token import message_ids, return_paths
 from mailout.smtp.envelope import Envelope
 from mailout.store import issues
 from mailout.store.claims import Claimed
@@ -22,16 +22,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Composer:
-    """Composes the messages of one issue. `prepared` has its variants by language.
+    """Composes the messages of one issue. Made by `composer`.
 
-    `bounces` is the return path's local part and domain, between which the token goes.
+    `prepared` has its variants by language. The return path's token goes between `bounces`
+    (the local part) and `bounce_domain`.
     """
 
-    site: Site
-    list_id: str
     prepared: Mapping[str, Prepared]
-    bounces: tuple[str, str]
-    id_domain: str
+    return_path: Callable[[int], str]
+    bounces: str
+    bounce_domain: str
+    identity: Callable[[str], str]
     signers: Sequence[Signer] = ()
 
     def envelope(self, delivery: Claimed, now: float) -> Envelope:
@@ -43,16 +44,15 @@ class Composer:
         address = delivery.address
         # Nearly all are ASCII, and those stand on the wire as they stand in the store.
         wire = address if address.isascii() else Address.stored(address).wire
-        token = return_path_token(self.site.keys.return_path, delivery.id, self.list_id)
-        local, domain = self.bounces
-        reader = Reader(wire, delivery.token, greeting(delivery.name, delivery.language))
-        identity = message_id(
-            self.site.keys.message_id, delivery.issue_id, delivery.address_key, self.id_domain
-        )
-        message = self.prepared[delivery.language].compose(reader, identity, now)
+        token = self.return_path(delivery.id)
+        language = delivery.language
+        reader = Reader(wire, delivery.token, greeting(delivery.name, language))
+        identity = self.identity(delivery.address_key)
+        message = self.prepared[language].compose(reader, identity, now)
         if self.signers:
             message = signed(message, self.signers, now)
-        return Envelope(f"{local}+{token}@{domain}", wire, message, delivery, token)
+        sender = f"{self.bounces}+{token}@{self.bounce_domain}"
+        return Envelope(sender, wire, message, delivery, token)
 
 
 def signed(message: bytes, signers: Sequence[Signer], now: float) -> bytes:
@@ -78,5 +78,12 @@ def composer(
         for variant in issues.variants(tx, issue_id)
     }
     local, _, domain = site.return_path.partition("@")
-    id_domain = site.identity.message_id_domain
-    return Composer(site, mailing_list.id, prepared, (local, domain), id_domain, signers)
+    keys = site.keys
+    return Composer(
+        prepared,
+        return_paths(keys.return_path, mailing_list.id),
+        local,
+        domain,
+        message_ids(keys.message_id, issue_id, site.identity.message_id_domain),
+        signers,
+    )

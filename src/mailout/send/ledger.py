@@ -1,7 +1,7 @@
 """The ledger of a sending process: all that happened since the last turn, in one transaction.
 
-A turn records the outcomes that have come in, marks the next deliveries `sending`, and
-claims more - one commit, one flush to disk, in a thread of its own with the loop running on.
+A turn records the outcomes that have come in, finds the deliveries that are due next and marks
+them `sending` - one commit, one flush to disk, in a thread of its own with the loop running on.
 What it marked goes on the wire only after the commit; what came back counts only after it.
 
 A turn that failed is taken again as it was: what its first try may have put on disk after
@@ -11,20 +11,19 @@ all is found there and not done twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
 from typing import TypeVar
 
-from mailout.core.delivery import DeliveryState
 from mailout.core.errors import TryLater
 from mailout.send.pace import Pace, Starts
 from mailout.store import claims, deliveries, outcomes
-from mailout.store.claims import Claimed, Cursor
-from mailout.store.engine import Store, Tx
-from mailout.store.outcomes import Recorded
+from mailout.store.claims import START, Claimed, Cursor
+from mailout.store.engine import PlainTx, Store, Tx, Writer, session_on
+from mailout.store.outcomes import Accepted, Recorded
 
 T = TypeVar("T")
 
@@ -55,38 +54,32 @@ async def patiently(
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """How many more deliveries of a dispatch to claim, behind `after`."""
-
-    dispatch_id: int
-    after: Cursor
-    most: int
-
-
-@dataclass(frozen=True, slots=True)
 class Turn:
-    """What one transaction is to do."""
+    """What one transaction is to do. `outcomes` are those that are no acceptance.
 
+    `room` names the relay of each delivery that may be started, in the order in which they get
+    them; `places` says for each dispatch, the most urgent first, where to look for more.
+    """
+
+    accepted: Accepted = field(default_factory=dict)
     outcomes: Sequence[Recorded] = ()
-    starts: Starts = field(default_factory=dict)
     give_back: Sequence[Claimed] = ()
-    claim: Claim | None = None
+    room: Sequence[str] = ()
+    places: Mapping[int, Cursor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Turned:
-    """What it came to: the deliveries now `sending` by relay, those whose relay is not to have
-    them yet (still claimed), those claimed, and where to claim on (None: at the beginning).
+    """What it came to: the deliveries now `sending` by relay, and for the dispatches that were
+    looked at where to look on (None: nothing more is due behind the place that was asked for).
 
     `waits` says for a relay when it may have more, `postponed_until` when the last of those
     is due whose provider is to have them later.
     """
 
     started: Starts
-    waiting: Sequence[Claimed]
-    claimed: Sequence[Claimed]
-    last: Cursor | None
-    waits: dict[str, datetime]
+    places: Mapping[int, Cursor | None]
+    waits: Mapping[str, datetime]
     postponed_until: datetime | None
 
 
@@ -97,9 +90,13 @@ class Ledger:
     store: Store
     worker: str
     pace: Pace
+    _writer: Writer = field(init=False)
     _thread: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="ledger")
     )
+
+    def __post_init__(self) -> None:
+        self._writer = self.store.writer()
 
     def __enter__(self) -> Ledger:
         return self
@@ -110,6 +107,7 @@ class Ledger:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._thread.submit(self._writer.close)
         self._thread.shutdown()
 
     async def turn(self, turn: Turn, now: datetime, lease_until: datetime) -> Turned:
@@ -121,9 +119,10 @@ class Ledger:
         await self.call(lambda: self._extend(lease_until))
 
     async def reconcile(self, known: Collection[int]) -> None:
-        """Nothing, once the worker holds no claim but those `known` to it.
+        """Nothing, once the worker holds no delivery but those `known` to it.
 
-        A turn whose commit failed may be on disk all the same, with claims nobody has heard of.
+        A turn whose commit failed may be on disk all the same, with deliveries marked that
+        nobody has heard of: nothing of them is on the wire.
         """
         await self.call(lambda: self._reconcile(known))
 
@@ -132,41 +131,47 @@ class Ledger:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _write(self, turn: Turn, now: datetime, lease_until: datetime) -> Turned:
-        with self.store.writing() as tx:
-            outcomes.record(tx, turn.outcomes, self.worker, now)
-            if turn.give_back:
-                claims.give_back(tx, [one.id for one in turn.give_back], self.worker)
-                deliveries.cancel_rest(tx, now)
-            admitted = self.pace.admit(tx, turn.outcomes, turn.starts, now)
-            claims.postpone(
-                tx,
-                {due: [one.id for one in late] for due, late in admitted.postponed.items()},
-                self.worker,
-            )
-            started = self._start(tx, admitted.starts, now, lease_until)
-            claimed: Sequence[Claimed] = ()
-            last = None
-            if (more := turn.claim) is not None:
-                claimed, last = claims.claim(
-                    tx, more.dispatch_id, self.worker, now, lease_until, more.most, more.after
+        with self._writer.writing() as plain:
+            outcomes.accept(plain, turn.accepted, self.worker, now)
+            if turn.outcomes or turn.give_back:
+                self._write_rare(session_on(plain), turn, now)
+            found, places = self._find(plain, turn, now)
+            admitted = self.pace.admit(lambda: session_on(plain), turn.outcomes, found, now)
+            if admitted.postponed:
+                claims.postpone(
+                    session_on(plain),
+                    {due: [one.id for one in late] for due, late in admitted.postponed.items()},
                 )
+            if ids := [one.id for some in admitted.starts.values() for one in some]:
+                claims.start(plain, ids, self.worker, lease_until)
+        for dispatch_id in admitted.waiting:
+            places[dispatch_id] = START  # some were left there
         return Turned(
-            started,
-            admitted.waiting,
-            claimed,
-            last,
-            admitted.waits,
-            max(admitted.postponed, default=None),
+            admitted.starts, places, admitted.waits, max(admitted.postponed, default=None)
         )
 
-    def _start(self, tx: Tx, starts: Starts, now: datetime, lease_until: datetime) -> Starts:
-        ids = [one.id for some in starts.values() for one in some]
-        if not ids:
-            return {}
-        ours = claims.start(tx, ids, self.worker, now, lease_until)
-        if len(ours) == len(ids):
-            return starts
-        return {label: [one for one in some if one.id in ours] for label, some in starts.items()}
+    def _write_rare(self, tx: Tx, turn: Turn, now: datetime) -> None:
+        outcomes.record(tx, turn.outcomes, self.worker, now)
+        if turn.give_back:
+            claims.give_back(tx, [one.id for one in turn.give_back], self.worker)
+            deliveries.cancel_rest(tx, now)
+
+    def _find(
+        self, plain: PlainTx, turn: Turn, now: datetime
+    ) -> tuple[Starts, dict[int, Cursor | None]]:
+        """The due deliveries that there is room for, by relay, and where to look on."""
+        found: list[Claimed] = []
+        places: dict[int, Cursor | None] = {}
+        for dispatch_id, place in turn.places.items():
+            most = len(turn.room) - len(found)
+            if most == 0:
+                break
+            due, places[dispatch_id] = claims.due(plain, dispatch_id, now, most, place)
+            found += due
+        starts: dict[str, list[Claimed]] = {}
+        for label, delivery in zip(turn.room, found, strict=False):
+            starts.setdefault(label, []).append(delivery)
+        return starts, places
 
     def _extend(self, lease_until: datetime) -> None:
         with self.store.writing() as tx:
@@ -174,11 +179,5 @@ class Ledger:
 
     def _reconcile(self, known: Collection[int]) -> None:
         with self.store.writing() as tx:
-            held = claims.held_by(tx, self.worker)
-            strays = [
-                one
-                for one, state in held.items()
-                if state is DeliveryState.CLAIMED and one not in known
-            ]
-            if strays:
+            if strays := claims.held_by(tx, self.worker).difference(known):
                 claims.give_back(tx, strays, self.worker)

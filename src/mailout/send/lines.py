@@ -110,6 +110,14 @@ class Lines:
         """How many are marked or on the wire."""
         return len(self.marked) + self.on_wire
 
+    @property
+    def ids(self) -> set[int]:
+        """The deliveries that are marked or on the wire."""
+        found = {delivery.id for delivery in self.marked}
+        for pipeline in self._pipelines:
+            found.update(one.ticket.id for one in pipeline.under_way)  # type: ignore[attr-defined]
+        return found
+
     def room(self, now: float) -> int:
         """How many more it may be given; one to try it, after its breaker has tripped."""
         if now < self.resume_at or now < self._rests_until:
@@ -120,6 +128,7 @@ class Lines:
     def give(self, started: Sequence[Claimed]) -> None:
         """Takes deliveries that are `sending` on disk."""
         self.marked.extend(started)
+        self.given += len(started)
         self._work.set()
         for pipeline in list(self._pipelines):
             if not self.marked:

@@ -5,7 +5,7 @@ Where the site sets no limit and no provider was slowed, this asks the store not
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
@@ -21,18 +21,19 @@ _LONGEST = timedelta(minutes=10)
 """A delivery is put off by no more: the limit may be changed in the meantime."""
 
 Starts = Mapping[str, Sequence[Claimed]]
-"""Deliveries that are about to be started, by the relay that they are to go through."""
+"""Deliveries that are to be started, by the relay that they are to go through."""
 
 
 @dataclass(slots=True)
 class Admitted:
-    """Who of the `starts` may go; who waits for its relay; whose provider wants it later.
+    """Who of the `starts` may go, and whose provider wants it later.
 
-    `waits` has for a relay the moment before which it takes nothing more.
+    `waits` has for a relay the moment before which it takes nothing more; `waiting` are the
+    dispatches of which some were left for that reason.
     """
 
     starts: dict[str, Sequence[Claimed]] = field(default_factory=dict)
-    waiting: list[Claimed] = field(default_factory=list)
+    waiting: set[int] = field(default_factory=set)
     postponed: dict[datetime, list[Claimed]] = field(default_factory=dict)
     waits: dict[str, datetime] = field(default_factory=dict)
 
@@ -55,9 +56,16 @@ class Pace:
         return {name.removeprefix("to ") for name in self._slow}
 
     def admit(
-        self, tx: Tx, outcomes: Sequence[Recorded], starts: Starts, now: datetime
+        self,
+        begin: Callable[[], Tx],
+        outcomes: Sequence[Recorded],
+        starts: Starts,
+        now: datetime,
     ) -> Admitted:
-        """Which of the `starts` may go now, after the `outcomes` have slowed whom they slow."""
+        """Which of the `starts` may go now, after the `outcomes` have slowed whom they slow.
+
+        `begin` gives the transaction, where one is needed.
+        """
         hasty = {
             self._name(item.delivery) for item in outcomes if throttle.says_too_fast(item.outcome)
         }
@@ -72,6 +80,7 @@ class Pace:
                         limits[name] = self._limit(name)
         if not limits:
             return Admitted(dict(starts))
+        tx = begin()
         held = buckets.locked(tx, limits, now)
         for name in hasty:
             held[name] = throttle.slowed(held[name], now)
@@ -96,7 +105,7 @@ class Pace:
         put_off: dict[str, int] = {}
         for delivery in deliveries:
             if len(going) == room:
-                admitted.waiting.append(delivery)
+                admitted.waiting.add(delivery.dispatch_id)
                 continue
             name = self._name(delivery)
             limit = limits.get(name)

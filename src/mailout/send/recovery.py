@@ -1,8 +1,7 @@
-"""What a worker that died left behind: claimed deliveries go back, started ones are unknown.
+"""What a worker that died left behind: deliveries whose end nobody knows.
 
-Nothing was on the wire for a claimed delivery. A started one may have gone out: its end is
-written down as unknown, and it is sent again with the same Message-ID, since a letter that
-comes twice can be told by that and one that never comes cannot.
+Each may have gone out. Its end is written down as unknown, and it is sent again with the same
+Message-ID, since a letter that comes twice can be told by that and one that never comes cannot.
 """
 
 from __future__ import annotations
@@ -22,10 +21,7 @@ _LOST = Outcome(Verdict.UNKNOWN, text="the sender died with the message on the w
 
 
 def recover(store: Store, site: Site, now: datetime) -> int:
-    """How many deliveries of dead workers had an unknown end; all of theirs are free again.
-
-    Those that were claimed and not started are queued again without being counted.
-    """
+    """How many deliveries of dead workers had an unknown end; all are free again."""
     plan = retry_plan(site.sending)
     with store.writing() as tx:
         dead = presence.dead_among(site.root, claims.holders(tx))

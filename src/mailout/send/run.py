@@ -1,4 +1,4 @@
-"""The send loop: claim -> compose -> start -> submit -> outcome -> after_attempt -> record.
+"""The send loop: start -> compose -> submit -> outcome -> after_attempt -> record.
 
 Three parties share the event loop of a run:
 
@@ -36,8 +36,6 @@ from mailout.smtp.session import RelayProblem
 from mailout.store import deliveries, dispatches, issues
 from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Store, Tx
-
-_SWITCH = 0.0002  # seconds a thread may keep the interpreter while the other waits for it
 
 TRY_AGAIN = timedelta(seconds=15)
 """After so long a worker, if one runs, tries what was held because of the relays."""
@@ -147,10 +145,9 @@ async def work(
 
 @contextmanager
 def _in_haste() -> Iterator[None]:
-    """While mail goes out, the loop and the ledger's thread hand over the interpreter sooner, and
-    what was loaded before is not looked through for garbage again and again."""
-    interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
-    sys.setswitchinterval(_SWITCH)
+    """While mail goes out, what was loaded before is not looked through for garbage again and
+    again."""
+    thresholds = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(_GARBAGE, *thresholds[1:])
     try:
@@ -158,7 +155,6 @@ def _in_haste() -> Iterator[None]:
     finally:
         gc.set_threshold(*thresholds)
         gc.unfreeze()
-        sys.setswitchinterval(interval)
 
 
 def relay_of(site: Site) -> Relay:

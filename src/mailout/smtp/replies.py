@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 _LINE = re.compile(rb"(\d{3})(?:([ -])(.*))?", re.S)
-_PLAIN = re.compile(rb"\d\d\d ")
+_CODES = {b"%d" % code: code for code in range(100, 1000)}
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
 _MOST_BYTES = 64 * 1024  # of one reply, all its lines together
 _MOST_TEXT = 500  # characters that are kept
@@ -62,8 +62,8 @@ class ReplyReader:
         self._rest = lines.pop()
         for line in lines:
             # Nearly every reply is one line; this is the hot path of a send.
-            if not self._lines and _PLAIN.match(line):
-                yield int(line[:3]), line[4:]
+            if line[3:4] == b" " and not self._lines and (code := _CODES.get(line[:3])):
+                yield code, line[4:]
             elif (reply := self._line(line)) is not None:
                 yield reply
         if len(self._rest) > _MOST_BYTES:

@@ -1,6 +1,6 @@
 """Deliveries as people ask for them: counted by state, listed one by one.
 
-How they are claimed and recorded is in `store.claims`.
+How they are started and recorded is in `store.claims` and `store.outcomes`.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def next_due(tx: Tx, dispatch_id: int) -> datetime | None:
 def cancel_rest(tx: Tx, now: datetime) -> int:
     """How many queued deliveries of cancelled dispatches are now cancelled themselves.
 
-    Some come back after the order: they were claimed, or on the wire and deferred.
+    Some come back after the order: they were marked for the wire, or on it and deferred.
     """
     cancelled = select(DISPATCH.c.id).where(DISPATCH.c.state == DispatchState.CANCELLED)
     done = tx.execute(

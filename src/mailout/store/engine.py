@@ -23,6 +23,8 @@ from mailout.core.errors import MailoutError, TryLater, UsageError
 
 Tx = Session
 """A transaction: what every function of the store takes first."""
+PlainTx = Connection
+"""A transaction for plain SQL, without what a `Tx` can do beyond it: for the hot paths."""
 
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -30,7 +32,8 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA secure_delete = ON",
     "PRAGMA busy_timeout = 30000",
-    "PRAGMA cache_size = -32000",
+    # 2 MB a connection. A larger one fills up with the store and makes no send faster.
+    "PRAGMA cache_size = -2000",
 )
 
 
@@ -58,8 +61,51 @@ class Store:
             with _committing(session):
                 yield session
 
+    def writer(self) -> Writer:
+        """A connection that is kept, for one thread that writes again and again."""
+        return Writer(self)
+
     def close(self) -> None:
         self.engine.dispose()
+
+
+@dataclass(slots=True)
+class Writer:
+    """A kept connection: a transaction on it costs a fifth of one that gathers its own.
+
+    Used by one thread. It opens when it is first needed, and anew after a failure.
+    """
+
+    store: Store
+    _connection: Connection | None = None
+
+    @contextmanager
+    def writing(self) -> Iterator[PlainTx]:
+        """A transaction that is kept whole at its end, or not at all; `session_on` it for what
+        wants a `Tx`."""
+        with said_plainly():
+            connection = self._connection
+            if connection is None:
+                options = {"mailout_begin": "BEGIN IMMEDIATE"}
+                connection = self.store.engine.connect().execution_options(**options)
+                self._connection = connection
+            try:
+                with connection.begin():
+                    yield connection
+            except BaseException:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """Gives the connection back."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def session_on(plain: PlainTx) -> Tx:
+    """A `Tx` within the same transaction, kept or not with that."""
+    return Session(plain, expire_on_commit=False)
 
 
 @contextmanager

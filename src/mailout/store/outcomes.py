@@ -7,7 +7,7 @@ leaves an event too, with the server's words.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from mailout.core.delivery import DeliveryState, Outcome, Step, Verdict
 from mailout.core.event import EventKind
 from mailout.store.claims import Claimed
 from mailout.store.columns import UtcTime, dialect_of, stored_moment
-from mailout.store.engine import Tx
+from mailout.store.engine import PlainTx, Tx
 from mailout.store.tables import DELIVERY, EVENT
 
 _EVENT_OF = {
@@ -58,8 +58,9 @@ _RECORD = {
 }
 
 
-# Nearly every outcome is an acceptance, and they differ in the server's words only: those go
-# in as one object, id -> words, which is a third of the work.
+Accepted = Mapping[tuple[int, str, str], Mapping[int, str]]
+"""Acceptances by code, enhanced code and relay: the delivery's number -> the server's words."""
+
 _SET_ACCEPTED = """
 UPDATE delivery SET state = 'accepted', next_at = {at}, ended_at = {at},
   worker = '', lease_until = NULL, last_code = {code}, last_enhanced = {enhanced},
@@ -79,30 +80,30 @@ _ACCEPT = {
 }
 
 
+def accept(plain: PlainTx, accepted: Accepted, worker: str, now: datetime) -> None:
+    """Nothing, once the worker's deliveries are written down as accepted.
+
+    Nearly every outcome is one, and they differ in the server's words only: those go in as
+    one object, which is a third of the work.
+    """
+    dialect = plain.dialect.name
+    at = stored_moment(now, dialect)
+    for (code, enhanced, relay), words in accepted.items():
+        values = {"at": at, "code": code, "enhanced": enhanced, "relay": relay, "worker": worker}
+        packed = json.dumps(words, ensure_ascii=False)
+        plain.exec_driver_sql(_ACCEPT[dialect], {**values, "words": packed})
+
+
 def record(tx: Tx, items: Sequence[Recorded], worker: str, now: datetime) -> None:
-    """Nothing, once the outcomes are written, with an event for each that is no acceptance."""
+    """Nothing, once outcomes that are no acceptances are written, with an event for each."""
     if not items:
         return
     dialect = dialect_of(tx)
     at = stored_moment(now, dialect)
-    accepted: dict[tuple[int, str, str], dict[int, str]] = {}
-    others = []
-    for item in items:
-        outcome = item.outcome
-        if outcome.verdict is Verdict.ACCEPTED:
-            alike = accepted.setdefault((outcome.code, outcome.enhanced, outcome.relay), {})
-            alike[item.delivery.id] = outcome.text
-        else:
-            others.append(item)
-    for (code, enhanced, relay), words in accepted.items():
-        values = {"at": at, "code": code, "enhanced": enhanced, "relay": relay, "worker": worker}
-        packed = json.dumps(words, ensure_ascii=False)
-        tx.connection().exec_driver_sql(_ACCEPT[dialect], {**values, "words": packed})
-    if others:
-        events = [{**_event(item, now), "of_worker": worker} for item in others]
-        tx.execute(insert(EVENT).from_select(_EVENT_COLUMNS, _EVENT_SOURCE), events)
-        packed = json.dumps([_row(item, at, dialect) for item in others], ensure_ascii=False)
-        tx.connection().exec_driver_sql(_RECORD[dialect], {"rows": packed, "worker": worker})
+    events = [{**_event(item, now), "of_worker": worker} for item in items]
+    tx.execute(insert(EVENT).from_select(_EVENT_COLUMNS, _EVENT_SOURCE), events)
+    packed = json.dumps([_row(item, at, dialect) for item in items], ensure_ascii=False)
+    tx.connection().exec_driver_sql(_RECORD[dialect], {"rows": packed, "worker": worker})
 
 
 def _row(item: Recorded, at: str, dialect: str) -> object:

@@ -227,7 +227,7 @@ class DeliveryRow(SQLModel, table=True):
     __tablename__ = "delivery"
     __table_args__ = (
         UniqueConstraint("issue_id", "address_key"),
-        # Small, since partial: the claim walks the one, recovery and leases the other.
+        # Small, since partial: what is due is found by the one, what is held by the other.
         Index("ix_delivery_queued", "dispatch_id", "next_at", "id", **_where("state = 'queued'")),
         Index("ix_delivery_held", "worker", **_where("worker <> ''")),
         Index("ix_delivery_subscriber_id", "subscriber_id"),
