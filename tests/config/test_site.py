@@ -133,6 +133,21 @@ def test_an_unknown_key_of_a_segment(site_root: Path) -> None:
         ('url = "http://127.0.0.1:8080"', 'url = "example.org"', "not a web address"),
         ('host = "127.0.0.1"', 'host = "relay.example.org"', "in the clear"),
         ('return_path = ""', 'return_path = "nobody"', "`nobody`"),
+        ("max_age_hours = 72", "max_age_hours = 0", ":{line}: `max_age_hours` must be at least 1"),
+        ("retry_minutes = [5, 15, 30, 60, 120, 240]", "retry_minutes = []", ":{line}: .* is empty"),
+        (
+            "retry_minutes = [5, 15, 30, 60, 120, 240]",
+            "retry_minutes = [5, -1]",
+            ":{line}: `retry_minutes` must not have a negative wait",
+        ),
+        (
+            'warm_up_from = ""',
+            'warm_up_from = "2026-12-01"',
+            ":{line}: `warm_up_from` has no effect without `warm_up`",
+        ),
+        ("warm_up = []", "warm_up = [200]", ":{line}: `warm_up` needs the day"),
+        ('host = "127.0.0.1"', 'host = "127.0.0.1:2526"', ":{line}: `host` holds a port"),
+        ('host = "127.0.0.1"', 'host = "[::1]:2526"', ":{line}: `host` holds a port"),
     ],
 )
 def test_a_wrong_value_names_its_line(site_root: Path, old: str, new: str, words: str) -> None:
@@ -141,6 +156,32 @@ def test_a_wrong_value_names_its_line(site_root: Path, old: str, new: str, words
     with pytest.raises(BadFile, match=words.format(line=line)) as caught:
         read_site(site_root)
     assert caught.value.where.startswith("config.toml:")
+
+
+@pytest.mark.parametrize(
+    ("tables", "key", "words"),
+    [
+        ((("big", "example.net"), ("big", "example.com")), "name", "two providers called `big`"),
+        ((("big", "example.net"), ("small", "")), "domains", "`small` has no `domains`"),
+    ],
+)
+def test_providers_that_make_no_sense(
+    site_root: Path, tables: tuple[tuple[str, str], ...], key: str, words: str
+) -> None:
+    path = site_root / "config.toml"
+    source = path.read_text("utf-8")
+    for name, domain in tables:
+        domains = f'["{domain}"]' if domain else "[]"
+        source += f'\n[[providers]]\nname = "{name}"\ndomains = {domains}\n'
+    path.write_text(source, "utf-8")
+    lines = [n for n, line in enumerate(source.splitlines(), 1) if line.startswith(f"{key} =")]
+    with pytest.raises(BadFile, match=rf"^config.toml:{lines[-1]}: .*{words}"):
+        read_site(site_root)
+
+
+def test_an_address_of_version_6_is_a_host(site_root: Path) -> None:
+    edit(site_root, 'host = "127.0.0.1"', 'host = "::1"')
+    assert read_site(site_root).relays[0].host == "::1"
 
 
 def test_a_missing_key(site_root: Path) -> None:

@@ -95,12 +95,13 @@ def test_cancelling_before_anything_went_out_frees_the_posts(desk: Desk, catcher
     desk.enqueue(issue)
     with desk.store.reading() as tx:
         assert issues.posts_in_sent(tx, "bulletin") == {"p"}
-    _, count = control.cancel(desk.store, issue, "", NOW)
-    assert count == 3
+    control.cancel(desk.store, issue, "", NOW)
     assert states(desk, issue) == {DeliveryState.CANCELLED: 3}
-    with desk.store.reading() as tx:
+    with desk.store.writing() as tx:
+        assert control.settle_cancelled(tx, issue.id, NOW, whole=True)
         assert issues.get(tx, issue.id).state is IssueState.CANCELLED
         assert issues.posts_in_sent(tx, "bulletin") == set()
+        issue = issues.get(tx, issue.id)
     with pytest.raises(MailoutError, match="no send of w47 is unfinished"):
         control.cancel(desk.store, issue, "", NOW)
 
@@ -110,6 +111,8 @@ def test_what_is_not_so_cannot_be_changed(desk: Desk, catcher: Catcher) -> None:
     desk.people(1)
     issue = desk.issue()
     desk.send(desk.enqueue(issue))
+    with desk.store.reading() as tx:
+        issue = issues.get(tx, issue.id)
     for change in (
         lambda: control.pause(desk.store, issue),
         lambda: control.resume(desk.store, issue, "", NOW),
@@ -132,13 +135,13 @@ def test_missing_ones_are_sent_again_and_nobody_else(desk: Desk) -> None:
             DeliveryState.ACCEPTED: 3, DeliveryState.REFUSED: 2, DeliveryState.EXPIRED: 4,
         }  # fmt: skip
         catcher.rules.pop("busy.example.net")
-        chosen, count = control.resend_missing(desk.store, issue, datetime.now(UTC))
+        chosen, count = control.resend(desk.store, issue, datetime.now(UTC))
         assert ([one.id for one in chosen], count) == ([dispatch.id], 4)
         assert desk.send(chosen[0]).counts == {
             DeliveryState.ACCEPTED: 7, DeliveryState.REFUSED: 2,
         }  # fmt: skip
         assert set(caught(catcher).values()) == {1}
-        assert control.resend_missing(desk.store, issue, NOW) == ([], 0)
+        assert control.resend(desk.store, issue, NOW) == ([], 0)
 
 
 def test_unknown_ends_are_held_for_a_person_if_the_site_says_so(desk: Desk) -> None:
@@ -166,7 +169,7 @@ def test_only_the_send_to_one_segment_rests(desk: Desk, catcher: Catcher) -> Non
     dispatch = desk.enqueue(issue)
     with pytest.raises(MailoutError):
         control.pause(desk.store, issue, "unions")
-    (changed,) = control.pause(desk.store, issue, "everyone")
+    ((changed,), _) = control.pause(desk.store, issue, "everyone")
     assert (changed.id, changed.state) == (dispatch.id, DispatchState.PAUSED)
 
 
@@ -193,6 +196,48 @@ def test_what_is_held_is_sent_again_with_the_missing(desk: Desk, catcher: Catche
     dispatch = desk.enqueue(issue)
     catcher.stop()
     assert desk.send(dispatch).held
-    chosen, count = control.resend_missing(desk.store, issue, datetime.now(UTC))
+    chosen, count = control.resend(desk.store, issue, datetime.now(UTC))
     assert ([one.id for one in chosen], count) == ([dispatch.id], 0)
     assert chosen[0].state is DispatchState.SENDING
+
+
+def test_an_issue_that_nobody_got_does_not_become_sent(desk: Desk) -> None:
+    with Catcher(rules={"gone.example.net": "550 5.1.1 nobody"}) as catcher:
+        desk = slowly(desk, catcher)
+        desk.people(60, "gone.example.net")
+        issue = desk.issue()
+        dispatch = desk.enqueue(issue)
+        cancelled: list[bool] = []
+
+        def watch(progress: Progress) -> None:
+            if progress.done and not cancelled:
+                control.cancel(desk.store, issue, "", NOW)
+                cancelled.append(True)
+
+        ending = desk.send(dispatch, watch)
+    assert set(ending.counts) == {DeliveryState.REFUSED, DeliveryState.CANCELLED}
+    with desk.store.writing() as tx:
+        assert issues.get(tx, issue.id).state is IssueState.COMPILED, "nobody has it"
+        assert control.settle_cancelled(tx, issue.id, NOW, whole=True)
+        assert issues.get(tx, issue.id).state is IssueState.CANCELLED
+
+
+def test_what_was_called_off_is_sent_again_if_asked_for(desk: Desk, catcher: Catcher) -> None:
+    desk = slowly(desk, catcher)
+    desk.people(60)
+    issue = desk.issue()
+    dispatch = desk.enqueue(issue)
+    cancelled: list[bool] = []
+
+    def watch(progress: Progress) -> None:
+        if progress.done and not cancelled:
+            control.cancel(desk.store, issue, "", NOW)
+            cancelled.append(True)
+
+    left = desk.send(dispatch, watch).counts[DeliveryState.CANCELLED]
+    assert control.resend(desk.store, issue, datetime.now(UTC)) == ([], 0), "they are not missing"
+    now = datetime.now(UTC)
+    (again,), count = control.resend(desk.store, issue, now, control.CANCELLED)
+    assert (again.id, again.state, count) == (dispatch.id, DispatchState.SENDING, left)
+    assert desk.toward(catcher).send(again).counts == {DeliveryState.ACCEPTED: 60}
+    assert set(caught(catcher).values()) == {1}

@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from mailout.core.delivery import DeliveryState
 from mailout.core.errors import MailoutError, TryLater
 from mailout.send import control, ledger, plan
+from mailout.send.lines import WINDOW
 from mailout.send.run import Progress
 from mailout.smtp.catcher import Catcher
 from mailout.store import deliveries, dispatches, outcomes
@@ -55,6 +56,27 @@ def test_a_turn_that_fails_is_taken_again(
     assert ending.counts == {DeliveryState.ACCEPTED: 60}
     assert caught(catcher) == Counter(addresses), "nobody twice, nobody lost"
     assert told == {"", "the store does not answer"}
+
+
+def test_no_commit_leaves_more_in_doubt_than_the_window(
+    desk: Desk, catcher: Catcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = desk.toward(catcher, connections=2)
+    desk.people(300)
+    dispatch = desk.enqueue(desk.issue())
+    write = ledger.Ledger._write
+    in_doubt: list[int] = []
+
+    def counting(self: ledger.Ledger, *words: object) -> object:
+        result = write(self, *words)  # type: ignore[arg-type]
+        with desk.store.reading() as tx:
+            counts = deliveries.count(tx, dispatch_id=dispatch.id)
+        in_doubt.append(counts.get(DeliveryState.SENDING, 0))
+        return result
+
+    monkeypatch.setattr(ledger.Ledger, "_write", counting)
+    assert desk.send(dispatch).counts == {DeliveryState.ACCEPTED: 300}
+    assert max(in_doubt) == 2 * WINDOW, "it is used up, and never more"
 
 
 def test_a_full_disk_is_waited_out(desk: Desk, catcher: Catcher) -> None:

@@ -7,8 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from mailout.core.delivery import DeliveryState
+from mailout.core.dispatch import DispatchState
 from mailout.core.site import Provider, Relay
+from mailout.send import control
 from mailout.send.pace import Pace
+from mailout.send.run import Progress
 from mailout.smtp.catcher import Catcher
 from mailout.store import buckets, claims, deliveries
 from send_desk import Desk
@@ -110,3 +113,32 @@ def test_a_connection_ends_after_its_messages(desk: Desk, catcher: Catcher) -> N
     desk.people(23)
     assert desk.send(desk.enqueue(desk.issue())).counts == {DeliveryState.ACCEPTED: 23}
     assert catcher.connections >= 5
+
+
+def test_who_waits_for_a_provider_s_limit_is_told_apart(desk: Desk, catcher: Catcher) -> None:
+    desk = desk.toward(catcher)
+    slow = Provider(name="slow", domains=("slow.example.net",), per_minute=1)
+    desk = Desk(replace(desk.site, providers=(slow,)), desk.store)
+    desk.people(4, "slow.example.net")
+    ending = desk.send(desk.enqueue(desk.issue()), stop_after=1)
+    assert ending.counts == {DeliveryState.ACCEPTED: 1, DeliveryState.QUEUED: 3}
+    assert ending.untried == 3
+
+
+def test_a_pause_ends_a_run_that_waits_for_a_provider_s_limit(desk: Desk, catcher: Catcher) -> None:
+    desk = desk.toward(catcher)
+    slow = Provider(name="slow", domains=("slow.example.net",), per_minute=6)
+    desk = Desk(replace(desk.site, providers=(slow,)), desk.store)
+    desk.people(2, "slow.example.net")
+    issue = desk.issue()
+    dispatch = desk.enqueue(issue)
+    paused: list[bool] = []
+
+    def watch(progress: Progress) -> None:
+        if progress.done and not paused:
+            control.pause(desk.store, issue)
+            paused.append(True)
+
+    ending = desk.send(dispatch, watch)
+    assert ending.state is DispatchState.PAUSED
+    assert ending.seconds < 5.0

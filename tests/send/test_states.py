@@ -181,7 +181,7 @@ class Sending(RuleBasedStateMachine):
     @rule()
     def send_missing_again(self) -> None:
         if self._state() is not DispatchState.CANCELLED:
-            control.resend_missing(self.desk.store, self.issue, self.now)
+            control.resend(self.desk.store, self.issue, self.now)
 
     # --- what is always so ----------------------------------------------------------------
 

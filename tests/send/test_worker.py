@@ -12,13 +12,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mailout.core import throttle
 from mailout.core.delivery import DeliveryState
 from mailout.core.dispatch import DispatchState, Priority
+from mailout.core.issue import IssueState
 from mailout.core.site import Relay
+from mailout.core.throttle import Limit
 from mailout.send import control, plan, presence, worker
 from mailout.send.clerk import Clerk
+from mailout.send.pace import Pace
 from mailout.smtp.catcher import Catcher, Faults
-from mailout.store import deliveries, dispatches, issues
+from mailout.store import buckets, deliveries, dispatches, issues
 from mailout.store.dispatches import Dispatch
 from mailout.store.issues import Issue
 from newcomers import join
@@ -204,3 +208,39 @@ def test_deferred_ones_are_taken_up_when_they_are_due(desk: Desk) -> None:
             counts = deliveries.count(tx, issue_id=issue.id)
             assert {row.attempts for row in deliveries.listed(tx, issue.id)} == {2}
     assert counts == {DeliveryState.ACCEPTED: 5}
+
+
+def test_an_issue_called_off_under_a_worker_is_sent_if_somebody_has_it(
+    desk: Desk, catcher: Catcher
+) -> None:
+    relay = Relay(host="127.0.0.1", port=catcher.port, tls="none", connections=1, per_minute=1200)
+    desk = Desk(replace(desk.site, relays=(relay,)), desk.store)
+    desk.people(60)
+    bulk = order(desk, desk.issue("bulk"))
+    with Running(desk):
+        until(lambda: len(catcher.messages) > 2)
+        control.cancel(desk.store, issue_of(desk, bulk), "", NOW)
+        until(lambda: issue_of(desk, bulk).state is IssueState.SENT)
+        with desk.store.reading() as tx:
+            counts = deliveries.count(tx, dispatch_id=bulk.id)
+    assert set(counts) == {DeliveryState.ACCEPTED, DeliveryState.CANCELLED}
+    assert counts[DeliveryState.ACCEPTED] == len(catcher.messages)
+
+
+def test_what_is_slowed_is_told_once_and_so_is_its_end(desk: Desk, catcher: Catcher) -> None:
+    told: list[tuple[str, Mapping[str, object]]] = []
+
+    def tell(what: str, fields: Mapping[str, object]) -> None:
+        told.append((what, fields))
+
+    rounds = worker.Rounds(desk.store, desk.site, (), tell, Pace(desk.site))
+    with desk.store.writing() as tx:
+        held = buckets.locked(tx, {"to big": Limit()}, NOW)
+        buckets.write(tx, [throttle.slowed(held["to big"], NOW)])
+    for seconds in (1, 2, 299, 301, 302):
+        rounds.look(NOW + timedelta(seconds=seconds))
+    until = NOW + throttle.RECOVERY
+    assert told == [
+        ("slowed", {"provider": "big", "steps": 1, "until": until}),
+        ("unslowed", {"provider": "big"}),
+    ]

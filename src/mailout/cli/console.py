@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -40,6 +40,13 @@ def read_site(context: click.Context) -> Site:
 
     options = context.find_object(Options) or Options()
     return read_site(find_root(options.site))
+
+
+def read_again(site: Site) -> Site:
+    """The site as its files are now. Raises: MailoutError."""
+    from mailout.config.site import read_site
+
+    return read_site(site.root)
 
 
 @contextmanager
@@ -133,23 +140,26 @@ def local(moment: datetime | None, site: Site) -> str:
     return f"{moment.astimezone(ZoneInfo(site.identity.timezone)):%Y-%m-%d %H:%M %Z}"
 
 
-def moment(text: str, site: Site) -> datetime:
+def moment(text: str, site: Site, now: datetime | None = None) -> datetime:
     """The moment that a person wrote: `2026-12-01 18:00`, or `18:00` for the next time it is so.
 
     In the site's time zone, unless it has an offset of its own. Raises: UsageError if it is
-    none, is past, or does not exist (the clocks are put forward).
+    none, is past, or is not one moment there (where the clocks are put forward or back).
     """
     from zoneinfo import ZoneInfo
 
     zone = ZoneInfo(site.identity.timezone)
-    now = datetime.now(UTC)
+    now = now or datetime.now(UTC)
     try:
         if re.fullmatch(r"\d{1,2}:\d\d", text.strip()):
             hour, _, minute = text.strip().partition(":")
-            today = now.astimezone(zone)
-            found = today.replace(hour=int(hour), minute=int(minute), second=0, microsecond=0)
-            return (found if found > now else found + timedelta(days=1)).astimezone(UTC)
-        found = datetime.fromisoformat(text.strip())
+            found = now.astimezone(zone).replace(
+                hour=int(hour), minute=int(minute), second=0, microsecond=0, tzinfo=None, fold=0
+            )
+            if _readings(found, zone)[-1] <= now:
+                found += timedelta(days=1)
+        else:
+            found = datetime.fromisoformat(text.strip())
     except ValueError:
         raise UsageError(
             f"`{text}` is no time", where="--at", fix="Write `2026-12-01 18:00` or `18:00`."
@@ -159,13 +169,27 @@ def moment(text: str, site: Site) -> datetime:
     if found.year > now.year + 10:
         raise UsageError(f"`{text}` is more than ten years ahead", where="--at")
     if found.tzinfo is None:
-        found = found.replace(tzinfo=zone)
-        there = found.astimezone(UTC).astimezone(zone)
-        if there.replace(tzinfo=None) != found.replace(tzinfo=None):
-            raise UsageError(
-                f"`{text}` does not exist in {site.identity.timezone}: the clocks skip it",
-                where="--at",
-            )
+        readings = _readings(found, zone)
+        if len(readings) > 1:
+            raise _not_one_moment(text, readings, zone)
+        found = readings[0]
     if found <= now:
         raise UsageError(f"`{text}` is past", where="--at", fix="Leave --at out to send now.")
     return found.astimezone(UTC)
+
+
+def _readings(naive: datetime, zone: tzinfo) -> list[datetime]:
+    """The moments (UTC) that a clock in the zone may mean: two where it is put forward or back."""
+    found = {naive.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)}
+    return sorted(found)
+
+
+def _not_one_moment(text: str, readings: Sequence[datetime], zone: tzinfo) -> UsageError:
+    first, second = readings
+    forward = first.astimezone(zone).time() != second.astimezone(zone).time()
+    why = "does not exist: the clocks skip it" if forward else "comes twice: the clocks go back"
+    return UsageError(
+        f"`{text}` {why} in {zone}. It may mean {first:%Y-%m-%d %H:%M} UTC or {second:%H:%M} UTC",
+        where="--at",
+        fix=f"Write one of them: `{first:%Y-%m-%d %H:%M}Z` or `{second:%Y-%m-%d %H:%M}Z`.",
+    )

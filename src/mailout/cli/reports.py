@@ -6,11 +6,16 @@ The keys are a contract: scripts read them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
+from mailout.cli.console import local
+from mailout.core import throttle
 from mailout.core.delivery import DeliveryState
 from mailout.core.dispatch import Priority
-from mailout.store import deliveries, dispatches
+from mailout.core.site import Site
+from mailout.store import buckets, deliveries, dispatches
 from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Tx
 from mailout.store.issues import Issue
@@ -46,6 +51,21 @@ def _dispatch(tx: Tx, dispatch: Dispatch) -> dict[str, Any]:
         "next_due": deliveries.next_due(tx, dispatch.id),
         "deliveries": all_states(deliveries.count(tx, dispatch_id=dispatch.id)),
     }
+
+
+def slowed_report(tx: Tx, now: datetime) -> list[dict[str, Any]]:
+    """The providers that are mailed slower now, since they asked for less."""
+    return [asdict(one) for one in throttle.slowed_ones(buckets.slowed(tx), now)]
+
+
+def slowed_words(slowed: Mapping[str, Any], site: Site) -> str:
+    """One of them as words: `big.example.org: a quarter of its rate until about ..`."""
+    steps = slowed["steps"]
+    return (
+        f"{slowed['provider']} has asked for less and gets 1/{4**steps} of its rate "
+        f"({steps} {'step' if steps == 1 else 'steps'} slower), "
+        f"until about {local(slowed['until'], site)}"
+    )
 
 
 def all_states(counts: Mapping[DeliveryState, int]) -> dict[str, int]:

@@ -11,6 +11,7 @@ import click
 
 from mailout.cli import console, sending
 from mailout.cli.console import as_json, moment, note, opened, read_site, say, table
+from mailout.cli.endings import exit_code
 from mailout.cli.publishing import (
     compile_and_save,
     compile_plan,
@@ -19,7 +20,6 @@ from mailout.cli.publishing import (
     write_draft,
 )
 from mailout.cli.reports import dispatch_report, leaving_out
-from mailout.core.delivery import DeliveryState
 from mailout.core.dispatch import DispatchState, Priority
 from mailout.core.errors import MailoutError, TryLater, UsageError
 from mailout.core.issue import Variant
@@ -27,7 +27,6 @@ from mailout.core.site import MailingList, SegmentName, Site
 from mailout.publish import sources
 from mailout.send import plan
 from mailout.send.plan import Target
-from mailout.send.run import Ending
 from mailout.store import dispatches, issues
 from mailout.store.dispatches import Audience, Choice, Dispatch
 from mailout.store.engine import Store
@@ -44,6 +43,7 @@ class _Order:
     issue: str
     dry_run: bool
     yes: bool
+    late_ok: bool
     wait: bool
     at: datetime | None
     priority: Priority
@@ -57,6 +57,7 @@ class _Order:
 @click.option("--exclude", default="", help="A segment of the same list to leave out.")
 @click.option("--dry-run", is_flag=True, help="Show what would be sent to whom; send nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask; approves what is compiled.")
+@click.option("--late-ok", is_flag=True, help="Begin although the scheduled time is long past.")
 @click.option("--wait", is_flag=True, help="Stay until deferred deliveries have an end, too.")
 @click.option("--at", metavar="TIME", help="Begin then, in the site's time zone: 2026-12-01 18:00.")
 @click.option("--urgent", is_flag=True, help="Overtake every send that is not urgent.")
@@ -70,6 +71,7 @@ def send_command(
     exclude: str,
     dry_run: bool,
     yes: bool,
+    late_ok: bool,
     wait: bool,
     at: str | None,
     urgent: bool,
@@ -83,7 +85,7 @@ def send_command(
     It shows subject, counts and who is left out, and asks for the count to be typed.
 
     With --at it is only scheduled: `mailout worker`, or the same command after that time,
-    sends it to whoever is in the segment then.
+    sends it to whoever is in the segment then. Given again, --at moves it, --urgent hastens it.
 
     Exit codes: 0 every delivery has an end (refusals are in `mailout bounces list`), 75 some
     are deferred or the relay does not take them: the same command goes on.
@@ -102,6 +104,7 @@ def send_command(
         issue=issue or "",
         dry_run=dry_run,
         yes=yes,
+        late_ok=late_ok,
         wait=wait,
         at=None if at is None else moment(at, site),
         priority=Priority.URGENT if urgent else Priority.BULK,
@@ -136,15 +139,7 @@ def _send(site: Site, store: Store, order: _Order) -> int:
         target = Target(issue)
     dispatch = target.dispatch
     if dispatch is not None:
-        refuse_if_resting(target.issue, dispatch)
-        if order.at is not None:
-            raise UsageError(
-                f"{target.issue.name} to {order.segment} was ordered already",
-                where="--at",
-                fix=f"Call that off first: `mailout cancel {target.issue.name} --segment "
-                f"{order.segment.name}`.",
-            )
-        note(f"Going on with {target.issue.name} to {order.segment}.")
+        dispatch = _changed(site, store, order, target.issue, dispatch)
     else:
         dispatch = _new_dispatch(store, order, target.issue)
         if dispatch is None:
@@ -163,6 +158,31 @@ def _send(site: Site, store: Store, order: _Order) -> int:
     return exit_code(ending, site)
 
 
+def _changed(site: Site, store: Store, order: _Order, issue: Issue, dispatch: Dispatch) -> Dispatch:
+    """The dispatch to go on with, at the time and with the urgency that were asked for now.
+
+    Raises: MailoutError if it is paused, or has begun and is to have another time.
+    """
+    _refuse_if_resting(issue, dispatch)
+    what = f"{issue.name} to {order.segment}"
+    if order.at is not None:
+        moved = plan.move(store, dispatch, order.at)
+        if moved is None:
+            raise MailoutError(
+                f"{what} has begun already",
+                where="--at",
+                fix=f"Leave --at out to go on, or stop it: `mailout pause {issue.name}`.",
+            )
+        old = f" from {console.local(dispatch.at, site)}" if dispatch.at else ""
+        note(f"{what} was moved{old} to {console.local(order.at, site)}.")
+        dispatch = moved
+    else:
+        note(f"Going on with {what}.")
+    if plan.hasten(store, dispatch, order.priority):
+        note(f"{what} is urgent from now on.")
+    return dispatch
+
+
 def _begin(site: Site, store: Store, order: _Order, issue: Issue, dispatch: Dispatch) -> bool:
     """Whether the dispatch is to be sent now, its deliveries made; a late one is asked about."""
     now = datetime.now(UTC)
@@ -174,10 +194,25 @@ def _begin(site: Site, store: Store, order: _Order, issue: Issue, dispatch: Disp
             say(f"{issue.name} is scheduled for {when}: `mailout worker` sends it then.")
         return False
     if why := plan.is_late(site, dispatch, now):
+        if not order.late_ok and (order.yes or not console.at_terminal()):
+            # News that was right then may be wrong now: no script decides that by itself.
+            plan.hold(store, dispatch, why)
+            raise TryLater(
+                f"held: {why}",
+                fix=f"`--late-ok` sends it now, `--at` moves it, `mailout cancel {issue.name}` "
+                "calls it off.",
+            )
         note(f"{issue.name} to {order.segment}: {why}.")
-        if not order.yes:
-            _ask_for_count(plan.preview(store, _choice(order, issue.id)).total)
+    with store.reading() as tx:
+        issue = issues.get(tx, issue.id)  # it may have been approved just now
+    anew = not issue.is_approved
+    if anew:
+        note(f"{issue.name} was compiled anew since it was ordered.")
+    if (why or anew) and not order.yes:
+        _ask_for_count(plan.preview(store, _choice(order, issue.id)).total)
     with store.writing() as tx:
+        if anew:
+            issues.approve(tx, issue, now)
         plan.enqueue(tx, order.mailing_list, dispatch, now)
     return True
 
@@ -297,45 +332,13 @@ def _show_report(store: Store, issue: Issue, dispatch: Dispatch, order: _Order) 
     )
 
 
-def refuse_if_resting(issue: Issue, dispatch: Dispatch) -> None:
+def _refuse_if_resting(issue: Issue, dispatch: Dispatch) -> None:
     """Nothing, if the dispatch may be gone on with. Raises: MailoutError if it was paused."""
     if dispatch.state is DispatchState.PAUSED:
         raise MailoutError(
             f"{issue.name} to {dispatch.segment} is paused",
             fix=f"`mailout resume {issue.name}` lets it go on.",
         )
-
-
-def exit_code(ending: Ending, site: Site) -> int:
-    """0, if every delivery has an end. Raises: TryLater or MailoutError saying what is missing."""
-    waiting = ending.counts.get(DeliveryState.QUEUED, 0)
-    again = "The same command goes on."
-    if ending.state is DispatchState.PAUSED:
-        raise TryLater(f"paused; {waiting} are queued", fix="`mailout resume` lets it go on.")
-    if ending.state is DispatchState.CANCELLED:
-        cancelled = ending.counts.get(DeliveryState.CANCELLED, 0)
-        raise MailoutError(f"called off; {cancelled} were not sent")
-    if ending.held:
-        raise TryLater(f"held, nobody was skipped: {ending.held}", fix=again)
-    if ending.stopped:
-        raise TryLater(f"stopped; {waiting} are queued", fix=again)
-    refused = ending.counts.get(DeliveryState.REFUSED, 0)
-    if refused:
-        note(f"{refused} were refused: `mailout bounces list`.")
-    if waiting and ending.rests_until is not None:
-        when = console.local(ending.rests_until, site)
-        raise TryLater(
-            f"{waiting} are queued: today's ceiling of the relay is reached, until {when}",
-            fix="The same command goes on then; `--wait` would have stayed.",
-        )
-    if waiting:
-        due = ending.next_due
-        when = f"; the next is due at {due:%H:%M} UTC" if due else ""
-        raise TryLater(
-            f"{waiting} are deferred{when}",
-            fix="The same command goes on then; `--wait` would have stayed.",
-        )
-    return 0
 
 
 def _nothing(order: _Order, why: str) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mailout.cli import console
+from mailout.cli import console, endings
 from mailout.cli.console import note
 from mailout.cli.reports import all_states, state_counts
 from mailout.core.delivery import DeliveryState
@@ -67,8 +67,7 @@ def work(
                 # Another sender is at it. It may die: then its part is ours.
                 time.sleep(_LOOK_AGAIN)
             elif wait and (due := ending.rests_until or ending.next_due) is not None:
-                why = "Today's ceiling is reached" if ending.rests_until else "Some are deferred"
-                note(f"{why}; waiting until {console.local(due, site)}.")
+                note(f"{endings.waiting(ending, site)}. Staying for them.")
                 _sleep_until(due)
             else:
                 return ending

@@ -1,12 +1,14 @@
-"""`mailout status`: what was sent, what is under way and what is held."""
+"""`mailout status`: what was sent, what is under way, what is held, who is mailed slower."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 import click
 
 from mailout.cli.console import JSON, as_json, local, opened, read_site, say, table
 from mailout.cli.issues import known_issue
-from mailout.cli.reports import issue_report, leaving_out
+from mailout.cli.reports import issue_report, leaving_out, slowed_report, slowed_words
 from mailout.store import issues
 
 
@@ -26,7 +28,9 @@ def status_command(context: click.Context, issue: str | None, as_json_: bool) ->
                 known = issues.newest_first(tx)
             if not known:
                 if as_json_:
-                    as_json({"issue": None, "deliveries": {}, "dispatches": []})
+                    as_json(
+                        {"issue": None, "deliveries": {}, "dispatches": [], "slow_providers": []}
+                    )
                 else:
                     say("No issue has been compiled yet.")
                 return
@@ -35,8 +39,9 @@ def status_command(context: click.Context, issue: str | None, as_json_: bool) ->
             found = known_issue(store, issue)
         with store.reading() as tx:
             report = issue_report(tx, found)
+            slowed = slowed_report(tx, datetime.now(UTC))
     if as_json_:
-        as_json(report)
+        as_json({**report, "slow_providers": slowed})
         return
     say(f"{found.name} of the list {found.list_id}: {found.state.value}")
     counts = {state: n for state, n in report["deliveries"].items() if n}
@@ -44,10 +49,13 @@ def status_command(context: click.Context, issue: str | None, as_json_: bool) ->
         table(["state", "#deliveries"], counts.items())
     for dispatch in report["dispatches"]:
         line = f"  to {dispatch['segment']}: {dispatch['state']}"
-        if dispatch["at"] and dispatch["state"] == "queued":
+        begun = any(dispatch["deliveries"].values())
+        if dispatch["at"] and not begun and dispatch["state"] in ("queued", "paused"):
             line += f" (scheduled for {local(dispatch['at'], site)})"
         if dispatch["held_why"]:
             line += f" - {dispatch['held_why']}"
         if dispatch["left_out"]:
             line += f" (left out: {leaving_out(dispatch['left_out'])})"
         say(line)
+    for one in slowed:
+        say(f"  {slowed_words(one, site)}")

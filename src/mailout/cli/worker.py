@@ -7,24 +7,28 @@ import logging
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import click
 
+from mailout.cli import console
 from mailout.cli.console import opened, read_site
 from mailout.cli.sending import in_loop, signers_of, stop_on_signals
 from mailout.core.errors import TryLater
 from mailout.core.site import Site
 from mailout.send import presence
 from mailout.send.clerk import Clerk, counted
-from mailout.send.worker import run_worker
+from mailout.send.worker import Held, run_worker
 from mailout.store.engine import Store
 
 if TYPE_CHECKING:
     from mailout.core.dkim import Signer
 
 _log = logging.getLogger("mailout.worker")
+_BESIDE = frozenset({"slowed", "unslowed"})
 _EVERY = 10.0  # seconds from one line about the progress to the next
 
 
@@ -46,20 +50,56 @@ def worker_command(context: click.Context, once: bool, form: str, metrics: str |
     """
     site = read_site(context)
     signing = signers_of(site)
-    _write_log(form)
+    _write_log(form, site)
     with opened(site) as store, presence.present(site.root) as worker:
         if metrics:
             _serve_metrics(metrics, store)
-        _tell("started", {"worker": worker, "relays": len(site.relays)})
-        held = in_loop(_run(store, site, signing, worker, once))
-        _tell("stopped", {"worker": worker})
+        diary = _Diary({"worker": worker, "relays": len(site.relays)})
+        if not once:
+            diary.open()
+        held = in_loop(_run(store, site, signing, worker, diary, once))
+        if diary.is_open:
+            _tell("stopped", {"worker": worker})
     if held and once:
-        raise TryLater(f"held, nobody was skipped: {held}", fix="The same command goes on.")
+        raise TryLater(f"held, nobody was skipped: {'; '.join(map(_why, held))}")
+
+
+def _why(held: Held) -> str:
+    resume = f"`mailout resume {held.issue}` lets it go on."
+    does = resume if held.for_a_person else "The same command goes on."
+    return f"{held.issue} to {held.segment}: {held.why.removesuffix('.')}. {does}"
+
+
+@dataclass(slots=True)
+class _Diary:
+    """Tells what happens, under a first line that says who is at work.
+
+    With --once that line waits for something to be done, and so does what is only good to know
+    beside it: cron mails every line.
+    """
+
+    who: Mapping[str, object]
+    is_open: bool = False
+    _beside: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+
+    def open(self) -> None:
+        if not self.is_open:
+            self.is_open = True
+            _tell("started", self.who)
+            for what, fields in self._beside:
+                _tell(what, fields)
+
+    def tell(self, what: str, fields: Mapping[str, object]) -> None:
+        if what in _BESIDE and not self.is_open:
+            self._beside.append((what, fields))
+            return
+        self.open()
+        _tell(what, fields)
 
 
 async def _run(
-    store: Store, site: Site, signing: tuple[Signer, ...], worker: str, once: bool
-) -> str:
+    store: Store, site: Site, signing: tuple[Signer, ...], worker: str, diary: _Diary, once: bool
+) -> list[Held]:
     told_at, told_done, told_trouble = time.monotonic(), 0, ""
 
     def report(clerk: Clerk) -> None:
@@ -69,23 +109,25 @@ async def _run(
         metrics.observe(clerk)
         now, done = time.monotonic(), counted(clerk.done)
         if clerk.trouble and clerk.trouble != told_trouble:
-            _tell("trouble", {"why": clerk.trouble})
+            diary.tell("trouble", {"why": clerk.trouble})
         told_trouble = clerk.trouble
+        if done:
+            diary.open()
         if now - told_at >= _EVERY and done != told_done:
-            _tell("progress", {state.value: number for state, number in clerk.done.items()})
+            diary.tell("progress", {state.value: number for state, number in clerk.done.items()})
             told_at, told_done = now, done
 
     stop = stop_on_signals()
-    return await run_worker(store, site, signing, worker, _tell, report, stop, once=once)
+    return await run_worker(store, site, signing, worker, diary.tell, report, stop, once=once)
 
 
 def _tell(what: str, fields: Mapping[str, object]) -> None:
     _log.info(what, extra={"fields": dict(fields)})
 
 
-def _write_log(form: str) -> None:
+def _write_log(form: str, site: Site) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Json() if form == "json" else _Plain())
+    handler.setFormatter(_Json() if form == "json" else _Plain(site))
     _log.handlers = [handler]
     _log.setLevel(logging.INFO)
     _log.propagate = False
@@ -97,15 +139,26 @@ class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         fields = getattr(record, "fields", {})
-        return json.dumps({"at": at, "event": record.getMessage(), **fields}, ensure_ascii=False)
+        told = {"at": at, "event": record.getMessage(), **fields}
+        return json.dumps(told, ensure_ascii=False, default=console.plain)
 
 
 class _Plain(logging.Formatter):
+    """A line to read: moments in the site's time zone."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__()
+        self._site = site
+        self._zone = ZoneInfo(site.identity.timezone)
+
     def format(self, record: logging.LogRecord) -> str:
-        at = datetime.fromtimestamp(record.created, UTC)
+        at = datetime.fromtimestamp(record.created, self._zone)
         fields = getattr(record, "fields", {})
-        told = " ".join(f"{name}={value}" for name, value in fields.items())
-        return f"{at:%H:%M:%S} {record.getMessage()} {told}".rstrip()
+        told = " ".join(f"{name}={self._shown(value)}" for name, value in fields.items())
+        return f"{at:%H:%M:%S %Z} {record.getMessage()} {told}".rstrip()
+
+    def _shown(self, value: object) -> object:
+        return console.local(value, self._site) if isinstance(value, datetime) else value
 
 
 def _serve_metrics(where: str, store: Store) -> None:

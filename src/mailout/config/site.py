@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -37,6 +38,7 @@ FILE = "config.toml"
 _URL_OPTIONS = ("connections", "depth", "per_connection", "per_minute", "per_day")
 _LIST_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _DOMAIN = re.compile(r"(?:\*\.)?[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9-]+)+")
+_HOST_AND_PORT = re.compile(r"([^:]+|\[[^\]]*\]):(\d+)")
 _SCHEMES = {"smtp": ("starttls", 587), "smtps": ("tls", 465), "smtp+plain": ("none", 25)}
 
 
@@ -134,7 +136,7 @@ def relay_of_url(url: str) -> Relay:
         password_env="MAILOUT_RELAY_PASSWORD",  # noqa: S106 - the name of a variable
         **numbers,  # type: ignore[arg-type]  # those of _URL_OPTIONS
     )
-    _check_relay(relay, name)
+    _check_relay(relay, lambda _: name)
     return relay
 
 
@@ -164,7 +166,10 @@ def _check_config(config: _ConfigFile, source: str) -> None:
                 where=place(FILE, toml.line_of(source, ("relays", str(number), "password"))),
                 fix="Name the environment variable that holds it: `password_env`.",
             )
-        _check_relay(relay, place(FILE, toml.line_of(source, ("relays", str(number)))))
+        _check_relay(
+            relay,
+            lambda key, at=str(number): place(FILE, toml.line_of(source, ("relays", at, key))),  # type: ignore[misc]
+        )
     labels = [relay.label for relay in config.relays]
     for number, label in enumerate(labels):
         if label in labels[:number]:
@@ -176,10 +181,7 @@ def _check_config(config: _ConfigFile, source: str) -> None:
         from mailout.config import dkim
 
         dkim.check(config.dkim, source, FILE)
-    for key in ("late_minutes", "timeout_seconds", "lease_seconds"):
-        if getattr(config.sending, key) < 1:
-            line = toml.line_of(source, ("sending", key))
-            raise BadFile(f"`{key}` must be at least 1", where=place(FILE, line))
+    _check_sending(config.sending, source)
     if config.sending.return_path:
         _address(
             config.sending.return_path,
@@ -187,13 +189,43 @@ def _check_config(config: _ConfigFile, source: str) -> None:
         )
 
 
+def _check_sending(sending: Sending, source: str) -> None:
+    for key in ("late_minutes", "timeout_seconds", "lease_seconds", "max_age_hours"):
+        if getattr(sending, key) < 1:
+            line = toml.line_of(source, ("sending", key))
+            raise BadFile(f"`{key}` must be at least 1", where=place(FILE, line))
+    where = place(FILE, toml.line_of(source, ("sending", "retry_minutes")))
+    if not sending.retry_minutes:
+        raise BadFile(
+            "`retry_minutes` is empty",
+            where=where,
+            fix="Write the waits after a deferral, such as [5, 15, 30, 60].",
+        )
+    if any(wait < 0 for wait in sending.retry_minutes):
+        raise BadFile("`retry_minutes` must not have a negative wait", where=where)
+
+
 def _check_providers(config: _ConfigFile, source: str) -> None:
     seen: dict[str, str] = {}
+    names: set[str] = set()
     for number, provider in enumerate(config.providers):
 
         def where(key: str, number: int = number) -> str:
             return place(FILE, toml.line_of(source, ("providers", str(number), key)))
 
+        if provider.name in names:
+            raise BadFile(
+                f"there are two providers called `{provider.name}`",
+                where=where("name"),
+                fix="Put all of its domains into one table.",
+            )
+        names.add(provider.name)
+        if not provider.domains:
+            raise BadFile(
+                f"the provider `{provider.name}` has no `domains`",
+                where=where("domains"),
+                fix='Write those it receives for, such as ["example.org"].',
+            )
         if provider.per_minute < 0:
             raise BadFile("`per_minute` must not be negative", where=where("per_minute"))
         for domain in provider.domains:
@@ -207,37 +239,56 @@ def _check_providers(config: _ConfigFile, source: str) -> None:
                 raise BadFile(f"`{domain}` belongs to `{other}` already", where=where("domains"))
 
 
-def _check_relay(relay: Relay, where: str) -> None:
+def _check_relay(relay: Relay, where: Callable[[str], str]) -> None:
+    """Nothing, if the relay makes sense; `where` says where one of its keys stands."""
+    if with_port := _HOST_AND_PORT.fullmatch(relay.host):
+        raise BadFile(
+            f"`host` holds a port: {relay.host}",
+            where=where("host"),
+            fix=f'Write `host = "{with_port[1].strip("[]")}"` and `port = {with_port[2]}`.',
+        )
+    if not relay.host:
+        raise BadFile("`host` is empty", where=where("host"))
     if relay.tls == "none" and not relay.is_loopback:
         raise BadFile(
             f"`tls = none` would send to {relay.host} in the clear",
-            where=where,
+            where=where("tls"),
             fix="Use starttls or tls; none is for this machine only.",
         )
     if not 1 <= relay.connections <= 100:
-        raise BadFile("`connections` must be from 1 to 100", where=where)
+        raise BadFile("`connections` must be from 1 to 100", where=where("connections"))
     if not 1 <= relay.depth <= 20:
-        raise BadFile("`depth` must be from 1 to 20", where=where)
+        raise BadFile("`depth` must be from 1 to 20", where=where("depth"))
     for key in ("weight", "per_connection", "per_minute", "per_day"):
         if getattr(relay, key) < 0:
-            raise BadFile(f"`{key}` must not be negative", where=where)
+            raise BadFile(f"`{key}` must not be negative", where=where(key))
     if relay.warm_up and not relay.warm_up_from:
         raise BadFile(
             "`warm_up` needs the day it begins with",
-            where=where,
+            where=where("warm_up"),
             fix='Write `warm_up_from = "2026-12-01"`.',
+        )
+    if relay.warm_up_from and not relay.warm_up:
+        raise BadFile(
+            "`warm_up_from` has no effect without `warm_up`",
+            where=where("warm_up_from"),
+            fix="Write how many messages each day may have: `warm_up = [200, 500, 1500]`.",
         )
     if relay.warm_up_from:
         try:
             date.fromisoformat(relay.warm_up_from)
         except ValueError:
             raise BadFile(
-                f"`{relay.warm_up_from}` is no day", where=where, fix="Write it as 2026-12-01."
+                f"`{relay.warm_up_from}` is no day",
+                where=where("warm_up_from"),
+                fix="Write it as 2026-12-01.",
             ) from None
     if any(bound < 1 for bound in relay.warm_up):
-        raise BadFile("each day of `warm_up` must allow at least one message", where=where)
+        raise BadFile(
+            "each day of `warm_up` must allow at least one message", where=where("warm_up")
+        )
     if not 0 < relay.port < 65536:
-        raise BadFile("`port` must be from 1 to 65535", where=where)
+        raise BadFile("`port` must be from 1 to 65535", where=where("port"))
 
 
 def _read_lists(root: Path) -> dict[str, MailingList]:

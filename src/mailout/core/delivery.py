@@ -9,7 +9,7 @@
 | expired | retries used up | - |
 | skipped | suppressed, unsubscribed or paused between enqueue and start | - |
 | unknown | connection or process died with the body on the wire, and retries are used up | - |
-| cancelled | the organiser called the issue off | - |
+| cancelled | the organiser called the issue off | `resend` |
 
 Standards: RFC 5321 4.2 (replies), RFC 3463 (enhanced codes), RFC 5321 4.5.4.1 (retries).
 """

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum, StrEnum
+
+from mailout.core.delivery import DeliveryState
 
 
 class DispatchState(StrEnum):
@@ -41,4 +44,23 @@ class LeftOut(StrEnum):
     SUPPRESSED = "suppressed"
     BOUNCING = "paused for bounces"
     HAS_IT = "have it already"
+    QUEUED = "queued for it already"
+    REFUSED = "refused by their server"
+    EXPIRED = "expired"
+    SKIPPED = "skipped before"
+    UNKNOWN = "not known to have it"
+    CANCELLED = "called off before"
     EXCLUDED = "excluded"
+
+
+BY_DELIVERY: Mapping[DeliveryState, LeftOut] = {
+    DeliveryState.QUEUED: LeftOut.QUEUED,
+    DeliveryState.SENDING: LeftOut.QUEUED,
+    DeliveryState.ACCEPTED: LeftOut.HAS_IT,
+    DeliveryState.REFUSED: LeftOut.REFUSED,
+    DeliveryState.EXPIRED: LeftOut.EXPIRED,
+    DeliveryState.SKIPPED: LeftOut.SKIPPED,
+    DeliveryState.UNKNOWN: LeftOut.UNKNOWN,
+    DeliveryState.CANCELLED: LeftOut.CANCELLED,
+}
+"""Why a person is left out who has a delivery of the issue, by the state of that."""

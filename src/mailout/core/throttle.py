@@ -12,11 +12,15 @@ Standards: RFC 3463 3.8 (4.7.x), RFC 5321 3.8 (421).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from mailout.core.delivery import Outcome, Verdict
 from mailout.core.site import Provider, Relay
+
+PROVIDER = "to "
+"""What the names of the providers' buckets begin with."""
 
 USUAL = 8.0
 RECOVERY = timedelta(minutes=5)
@@ -54,6 +58,32 @@ class Bucket:
         if self.slowed_at is None:
             return 0
         return max(0, self.slowed - int((now - self.slowed_at) / RECOVERY))
+
+
+@dataclass(frozen=True, slots=True)
+class Slowed:
+    """A provider that has asked for less mail: each of the `steps` is a quarter of the rate. If it
+    says nothing more, the last step is taken back at the moment `until`."""
+
+    provider: str
+    steps: int
+    until: datetime
+
+
+def slowed_ones(buckets: Iterable[Bucket], now: datetime) -> list[Slowed]:
+    """The providers among the buckets that are mailed slower now, by their names."""
+    return sorted(
+        (
+            Slowed(
+                bucket.name.removeprefix(PROVIDER),
+                steps,
+                bucket.slowed_at + bucket.slowed * RECOVERY,
+            )
+            for bucket in buckets
+            if (steps := bucket.steps(now)) and bucket.slowed_at is not None
+        ),
+        key=lambda one: one.provider,
+    )
 
 
 def full(name: str, limit: Limit, now: datetime) -> Bucket:

@@ -167,7 +167,7 @@ class Clerk:
             return False
         if self.stopping:
             return True
-        postponed = self._postponed_until is not None and self._postponed_until > _now()
+        postponed = self._postponed_until is not None and bool(self._places)
         return not (self.stay or postponed or self._has_more)
 
     @property
@@ -326,6 +326,8 @@ class Clerk:
                 place.exhausted = False
             self._places[one.dispatch_id] = place
             self._composers[one.dispatch_id] = one.composer
+        if self._postponed_until is not None and self._postponed_until <= _now():
+            self._postponed_until = None  # from here on they are looked for
         self._unwanted |= old.keys()
         self._unwanted -= self._places.keys()
         self._drop_unwanted()

@@ -6,12 +6,13 @@ what is on the wire at that moment is finished and recorded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from mailout.core.delivery import DeliveryState
 from mailout.core.dispatch import UNFINISHED, DispatchState
 from mailout.core.errors import MailoutError
+from mailout.core.issue import IssueState
 from mailout.store import deliveries, dispatches, issues
 from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Store, Tx
@@ -20,56 +21,92 @@ from mailout.store.issues import Issue
 MISSING = (DeliveryState.EXPIRED, DeliveryState.UNKNOWN)
 """States in which a reader may not have got the issue, and nobody refused it."""
 
+CANCELLED = (DeliveryState.CANCELLED,)
+
+_MAY_HAVE_IT = frozenset({DeliveryState.ACCEPTED, DeliveryState.UNKNOWN})
 _PAUSABLE = (DispatchState.QUEUED, DispatchState.SENDING, DispatchState.HELD)
 _RESUMABLE = (DispatchState.PAUSED, DispatchState.HELD)
 
 
-def pause(store: Store, issue: Issue, segment: str = "") -> list[Dispatch]:
-    """The dispatches of the issue that now rest until `resume`. Raises: MailoutError if none."""
+def pause(store: Store, issue: Issue, segment: str = "") -> tuple[list[Dispatch], list[Dispatch]]:
+    """The dispatches of the issue that now rest until `resume`, and those that did already.
 
-    def change(tx: Tx, dispatch: Dispatch) -> None:
-        dispatches.set_state(tx, dispatch.id, DispatchState.PAUSED, of=_PAUSABLE)
-
-    return _change(store, issue, segment, _PAUSABLE, change, "is being sent or waits to be")
+    Raises: MailoutError if there are neither.
+    """
+    with store.writing() as tx:
+        resting = _of(tx, issue, segment, (DispatchState.PAUSED,))
+        chosen = _of(tx, issue, segment, _PAUSABLE)
+        if not chosen and not resting:
+            raise MailoutError(f"no send of {issue.name} is being sent or waits to be")
+        for dispatch in chosen:
+            dispatches.set_state(tx, dispatch.id, DispatchState.PAUSED, of=_PAUSABLE)
+        return [dispatches.get(tx, one.id) for one in chosen], resting
 
 
 def resume(store: Store, issue: Issue, segment: str, now: datetime) -> list[Dispatch]:
     """The dispatches of the issue that go on. Raises: MailoutError if none was resting."""
+    with store.writing() as tx:
+        chosen = _of(tx, issue, segment, _RESUMABLE)
+        if not chosen:
+            raise MailoutError(f"no send of {issue.name} is paused or held")
+        return _released(tx, [one.id for one in chosen], now)
 
-    def change(tx: Tx, dispatch: Dispatch) -> None:
-        dispatches.release(tx, dispatch, now)
 
-    return _change(store, issue, segment, _RESUMABLE, change, "is paused or held")
+def cancel(store: Store, issue: Issue, segment: str, now: datetime) -> list[Dispatch]:
+    """The dispatches that are called off now; `settle_cancelled` says what became of the issue.
 
-
-def cancel(store: Store, issue: Issue, segment: str, now: datetime) -> tuple[list[Dispatch], int]:
-    """The dispatches that were called off, and how many deliveries with them.
-
-    Without a segment the issue itself is cancelled, unless something of it went out already.
     Raises: MailoutError if there is nothing to call off.
     """
     with store.writing() as tx:
         chosen = _of(tx, issue, segment, UNFINISHED)
-        if not chosen and (segment or issues.has_deliveries(tx, issue.id)):
+        if not chosen and (segment or issue.state in (IssueState.SENT, IssueState.CANCELLED)):
             raise MailoutError(f"no send of {issue.name} is unfinished")
         for dispatch in chosen:
             dispatches.set_state(tx, dispatch.id, DispatchState.CANCELLED, ended_at=now)
-        called_off = deliveries.cancel_rest(tx, now)
-        counts = deliveries.count(tx, issue_id=issue.id)
-        if set(counts) - {DeliveryState.CANCELLED, DeliveryState.SKIPPED}:
-            issues.mark_sent(tx, issue.id, now)
-        elif not segment:
-            issues.cancel(tx, issue.id)
-        return [dispatches.get(tx, one.id) for one in chosen], called_off
+        deliveries.cancel_rest(tx, now)
+        return _of(tx, issue, segment, (DispatchState.CANCELLED,))
 
 
-def resend_missing(store: Store, issue: Issue, now: datetime) -> tuple[list[Dispatch], int]:
-    """The dispatches with deliveries that expired or whose end is unknown, queued again now, and
-    how many; and those that are held. Who accepted or was refused is never among them."""
+def settle_cancelled(tx: Tx, issue_id: int, now: datetime, *, whole: bool = False) -> bool:
+    """Whether it is known what the issue is, of which something was called off: no sender holds
+    a delivery of that any more.
+
+    It is sent if somebody has it or may have it. If nobody has, and the `whole` of it was called
+    off, it is cancelled; else it stays as it is.
+    """
+    called_off = [
+        one for one in dispatches.of_issue(tx, issue_id) if one.state is DispatchState.CANCELLED
+    ]
+    held = any(deliveries.are_held(tx, one.id) for one in called_off)
+    # Only now: on PostgreSQL a sender may give its part back between two statements.
+    deliveries.cancel_rest(tx, now)
+    if held:
+        return False
+    if _MAY_HAVE_IT & deliveries.count(tx, issue_id=issue_id).keys():
+        issues.mark_sent(tx, issue_id, now)
+    elif whole and issues.get(tx, issue_id).sent_at is None:
+        issues.cancel(tx, issue_id)
+    return True
+
+
+def resend(
+    store: Store, issue: Issue, now: datetime, states: Sequence[DeliveryState] = MISSING
+) -> tuple[list[Dispatch], int]:
+    """The dispatches with deliveries in those states, queued again now, and how many; with the
+    `MISSING` also those that are held. Who accepted or was refused is never among them.
+
+    Raises: MailoutError if the whole issue was called off.
+    """
+    if issue.state is IssueState.CANCELLED:
+        raise MailoutError(
+            f"the issue {issue.name} was called off as a whole",
+            fix="Its posts are free for another: `mailout send` without a name composes it.",
+        )
     with store.writing() as tx:
-        found = deliveries.queue_again(tx, issue.id, MISSING, now)
-        held = [one.id for one in _of(tx, issue, "", (DispatchState.HELD,)) if one.filled_at]
-        return _released(tx, sorted({*found, *held}), now), sum(found.values())
+        found = deliveries.queue_again(tx, issue.id, states, now)
+        held = _of(tx, issue, "", (DispatchState.HELD,)) if set(MISSING) <= set(states) else []
+        going = {*found, *(one.id for one in held if one.filled_at)}
+        return _released(tx, sorted(going), now), sum(found.values())
 
 
 def resolve(store: Store, issue: Issue, address_key: str, arrived: bool, now: datetime) -> bool:
@@ -88,23 +125,6 @@ def _released(tx: Tx, found: Iterable[int], now: datetime) -> list[Dispatch]:
         dispatches.release(tx, dispatches.get(tx, dispatch_id), now)
         released.append(dispatches.get(tx, dispatch_id))
     return released
-
-
-def _change(
-    store: Store,
-    issue: Issue,
-    segment: str,
-    states: Sequence[DispatchState],
-    change: Callable[[Tx, Dispatch], None],
-    otherwise: str,
-) -> list[Dispatch]:
-    with store.writing() as tx:
-        chosen = _of(tx, issue, segment, states)
-        if not chosen:
-            raise MailoutError(f"no send of {issue.name} {otherwise}")
-        for dispatch in chosen:
-            change(tx, dispatch)
-        return [dispatches.get(tx, dispatch.id) for dispatch in chosen]
 
 
 def _of(

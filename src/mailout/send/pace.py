@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from mailout.core import throttle
 from mailout.core.site import Relay, Site
-from mailout.core.throttle import Bucket, Limit, Providers
+from mailout.core.throttle import PROVIDER, Bucket, Limit, Providers, Slowed
 from mailout.store import buckets
 from mailout.store.claims import Claimed
 from mailout.store.engine import Tx
@@ -45,15 +45,17 @@ class Pace:
         self._relays: Mapping[str, Relay] = {relay.label: relay for relay in site.relays}
         self._providers = Providers(site.providers)
         self._slow: set[str] = set()
+        self.slowed: list[Slowed] = []
 
     def look(self, tx: Tx, now: datetime) -> None:
-        """Nothing, once this knows which providers other senders have had to slow down."""
-        self._slow = {one.name for one in buckets.slowed(tx) if one.steps(now)}
+        """Nothing, once `slowed` has the providers that any sender has had to slow down."""
+        self.slowed = throttle.slowed_ones(buckets.slowed(tx), now)
+        self._slow = {f"{PROVIDER}{one.provider}" for one in self.slowed}
 
     @property
     def slow(self) -> set[str]:
         """The providers that are mailed slower at the moment, because they asked for it."""
-        return {name.removeprefix("to ") for name in self._slow}
+        return {name.removeprefix(PROVIDER) for name in self._slow}
 
     def admit(
         self,
@@ -162,10 +164,10 @@ class Pace:
         return limits
 
     def _name(self, delivery: Claimed) -> str:
-        return f"to {self._providers.of(delivery.provider)}"
+        return f"{PROVIDER}{self._providers.of(delivery.provider)}"
 
     def _limit(self, name: str) -> Limit:
-        return self._providers.limit(name.removeprefix("to "))
+        return self._providers.limit(name.removeprefix(PROVIDER))
 
     def _day(self, label: str, now: datetime) -> str:
         return throttle.day_bucket(label, _day(now))

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from mailout.core.delivery import RetryPlan
-from mailout.core.dispatch import Priority
+from mailout.core.dispatch import DispatchState, Priority
 from mailout.core.errors import MailoutError
 from mailout.core.issue import IssueState
 from mailout.core.language import chain
@@ -101,6 +102,28 @@ def order(
         )
 
 
+def hasten(store: Store, dispatch: Dispatch, priority: int) -> bool:
+    """Whether the dispatch, which was less urgent, now has that priority."""
+    if dispatch.priority >= priority:
+        return False
+    with store.writing() as tx:
+        dispatches.set_priority(tx, dispatch.id, priority)
+    return True
+
+
+def move(store: Store, dispatch: Dispatch, at: datetime) -> Dispatch | None:
+    """The dispatch, which now waits for `at`; None if it has begun already."""
+    with store.writing() as tx:
+        return dispatches.get(tx, dispatch.id) if dispatches.move(tx, dispatch.id, at) else None
+
+
+def hold(store: Store, dispatch: Dispatch, why: str) -> None:
+    """Nothing, once a dispatch that has not begun waits for a person, for that reason."""
+    of = (DispatchState.QUEUED, DispatchState.HELD)
+    with store.writing() as tx:
+        dispatches.set_state(tx, dispatch.id, DispatchState.HELD, of=of, why=why)
+
+
 def enqueue(tx: Tx, mailing_list: MailingList, dispatch: Dispatch, now: datetime) -> int:
     """How many deliveries the dispatch now has, one a person; 0 if another sender has made them."""
     if not dispatches.begin(tx, dispatch.id, now):
@@ -129,7 +152,8 @@ def is_late(site: Site, dispatch: Dispatch, now: datetime) -> str:
     late = now - dispatch.at
     if late <= timedelta(minutes=site.sending.late_minutes):
         return ""
-    return f"it was to begin at {dispatch.at:%Y-%m-%d %H:%M} UTC, and no sender was running then"
+    at = dispatch.at.astimezone(ZoneInfo(site.identity.timezone))
+    return f"it was to begin at {at:%Y-%m-%d %H:%M %Z}, and no sender was running then"
 
 
 def variant_languages(

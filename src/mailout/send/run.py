@@ -26,6 +26,7 @@ from mailout.core.delivery import DeliveryState
 from mailout.core.dispatch import DispatchState
 from mailout.core.errors import MailoutError
 from mailout.core.site import Relay, Site
+from mailout.send import control
 from mailout.send.clerk import Clerk, Going
 from mailout.send.compose import Composer
 from mailout.send.ledger import Ledger, patiently
@@ -59,15 +60,17 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How sending a dispatch ended; `held` says why it could not go on, `next_due` when deferred
-    ones are. `rests_until` is set when the relays' ceiling for today is reached; `state` is
-    the dispatch's, which may have been paused or cancelled meanwhile."""
+    """How sending a dispatch ended; `held` says why it could not go on, `next_due` when the queued
+    ones are, of which so many `untried` wait for a limit, as nothing was deferred yet.
+    `rests_until` is set when the relays' ceiling for today is reached; `state` is the
+    dispatch's, which may have been paused or cancelled meanwhile."""
 
     counts: Mapping[DeliveryState, int]
     state: DispatchState
     held: str = ""
     stopped: bool = False
     next_due: datetime | None = None
+    untried: int = 0
     rests_until: datetime | None = None
     seconds: float = 0.0
 
@@ -178,6 +181,7 @@ def _conclude(store: Store, dispatch: Dispatch, clerk: Clerk, started: datetime)
         deliveries.cancel_rest(tx, now)
         counts = deliveries.count(tx, dispatch_id=dispatch.id)
         due = deliveries.next_due(tx, dispatch.id)
+        untried = deliveries.count_untried(tx, dispatch.id)
         if held:
             dispatches.set_state(
                 tx,
@@ -190,12 +194,15 @@ def _conclude(store: Store, dispatch: Dispatch, clerk: Clerk, started: datetime)
         else:
             finish_if_done(tx, dispatch, now)
         state = dispatches.get(tx, dispatch.id).state
+        if state is DispatchState.CANCELLED:
+            control.settle_cancelled(tx, dispatch.issue_id, now)
     return Ending(
         counts=counts,
         state=state,
         held=held,
         stopped=clerk.stop.is_set() and not held,
         next_due=due,
+        untried=untried,
         rests_until=clerk.rests_until,
         seconds=(now - started).total_seconds(),
     )

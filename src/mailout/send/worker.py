@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from mailout.core.delivery import DeliveryState
 from mailout.core.dispatch import DispatchState
 from mailout.core.errors import MailoutError
 from mailout.core.site import Site
-from mailout.send import plan, recovery
+from mailout.send import control, plan, recovery
 from mailout.send.clerk import Clerk, Going
 from mailout.send.compose import Composer, composer
 from mailout.send.ledger import patiently
@@ -37,6 +37,16 @@ _HELD = (TRY_AGAIN, timedelta(minutes=10))  # from one try of a held one to the 
 _RECOVER = timedelta(seconds=5)
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A dispatch that is held, and why; `for_a_person` if no worker tries it again by itself."""
+
+    issue: str
+    segment: str
+    why: str
+    for_a_person: bool
+
+
 @dataclass(slots=True)
 class Rounds:
     """The looks of a worker at the dispatches, and what it knows from one to the next."""
@@ -48,6 +58,8 @@ class Rounds:
     pace: Pace
     going: list[Dispatch] = field(default_factory=list)
     _composers: dict[int, Composer] = field(default_factory=dict)
+    _called_off: set[int] = field(default_factory=set)  # issues whose state is to be settled
+    _slowed: Mapping[str, int] = field(default_factory=dict)  # the steps told of each provider
     _recovered_at: datetime | None = None
 
     def look(self, now: datetime) -> Sequence[Going]:
@@ -60,8 +72,43 @@ class Rounds:
             self.pace.look(tx, now)
             deliveries.cancel_rest(tx, now)
             found = [self._look_at(tx, one, now) for one in dispatches.open_ones(tx)]
-        self.going = [one for one in found if one is not None]
+            going = [one for one in found if one is not None]
+            self._settle_called_off(tx, going, now)
+        self._tell_slowed()
+        self.going = going
         return [Going(one.id, one.priority, self._composers[one.issue_id]) for one in self.going]
+
+    def _settle_called_off(self, tx: Tx, going: Sequence[Dispatch], now: datetime) -> None:
+        """Nothing, once issues called off while we sent them say whether somebody got them."""
+        gone = {one.id for one in self.going} - {one.id for one in going}
+        for dispatch in (dispatches.get(tx, one) for one in gone):
+            if dispatch.state is DispatchState.CANCELLED:
+                self._called_off.add(dispatch.issue_id)
+        settled = {one for one in self._called_off if control.settle_cancelled(tx, one, now)}
+        self._called_off -= settled
+
+    def _tell_slowed(self) -> None:
+        """Tells which providers have asked for less, and which are back at the usual rate."""
+        slowed = {one.provider: one.steps for one in self.pace.slowed}
+        for one in self.pace.slowed:
+            if one.steps > self._slowed.get(one.provider, 0):
+                self.tell("slowed", asdict(one))
+        for provider in sorted(self._slowed.keys() - slowed.keys()):
+            self.tell("unslowed", {"provider": provider})
+        self._slowed = slowed
+
+    def held(self) -> list[Held]:
+        """The dispatches that are held now."""
+        with self.store.reading() as tx:
+            return [
+                Held(
+                    issues.get(tx, one.issue_id).name,
+                    f"{one.list_id}/{one.segment}",
+                    one.held_why,
+                    one.again_at is None,
+                )
+                for one in dispatches.open_ones(tx, (DispatchState.HELD,))
+            ]
 
     def _look_at(self, tx: Tx, dispatch: Dispatch, now: datetime) -> Dispatch | None:
         """The dispatch, if it is to be sent now."""
@@ -133,9 +180,9 @@ async def run_worker(
     stop: asyncio.Event,
     *,
     once: bool = False,
-) -> str:
-    """Why nothing more can be sent now (empty: nothing is due), once `stop` is set and what was
-    on the wire has an end, or with `once` as soon as that is so.
+) -> list[Held]:
+    """What is held, once `stop` is set and what was on the wire has an end, or with `once` as soon
+    as nothing more can be sent now.
 
     Raises: MailoutError if the store fails for good."""
     pace = Pace(site)
@@ -151,11 +198,11 @@ async def run_worker(
             await _in_peace(lambda: rounds.hold_all(str(problem), now + wait), stop, tell)  # noqa: B023
             until, wait = now + wait, min(wait * 2, _HELD[1])
         elif clerk.rests_until is not None:
-            tell("resting", {"until": clerk.rests_until.isoformat()})
+            tell("resting", {"until": clerk.rests_until})
             until = clerk.rests_until
         if stop.is_set() or once:
             await _in_peace(lambda: rounds.look(now), stop, tell)  # closes what is done; # noqa: B023
-            return str(clerk.problem or "")
+            return rounds.held()
         await _sleep(until, stop)
 
 

@@ -57,6 +57,26 @@ def are_open(tx: Tx, dispatch_id: int) -> bool:
     return bool(tx.scalar(select(queued.exists() | held.exists())))
 
 
+def count_untried(tx: Tx, dispatch_id: int) -> int:
+    """How many queued deliveries of a dispatch no server was asked to take yet."""
+    return int(
+        tx.scalar(
+            select(func.count()).where(
+                DELIVERY.c.dispatch_id == dispatch_id,
+                DELIVERY.c.state == DeliveryState.QUEUED,
+                DELIVERY.c.attempts == 0,
+            )
+        )
+        or 0
+    )
+
+
+def are_held(tx: Tx, dispatch_id: int) -> bool:
+    """Whether a sender has any delivery of the dispatch on the wire, or marked for it."""
+    held = select(1).where(DELIVERY.c.dispatch_id == dispatch_id, DELIVERY.c.worker != "")
+    return bool(tx.scalar(select(held.exists())))
+
+
 def queue_again(
     tx: Tx, issue_id: int, states: Sequence[DeliveryState], now: datetime, address_key: str = ""
 ) -> dict[int, int]:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailout.core.delivery import DeliveryState
-from mailout.core.dispatch import UNFINISHED, DispatchState, LeftOut, Priority
+from mailout.core.dispatch import BY_DELIVERY, UNFINISHED, DispatchState, LeftOut, Priority
 from mailout.core.segment import Rule
 from mailout.core.subscription import SubscriptionState
 from mailout.store import segments, suppressions
@@ -210,25 +210,27 @@ def _members(choice: Choice) -> tuple[ColumnElement[bool], ...]:
 
 def _left_out(choice: Choice) -> ColumnElement[str]:
     """The reason why a joined person gets no delivery; empty for those who do."""
-    has_it = exists(
-        select(1).where(
-            DELIVERY.c.issue_id == choice.issue_id,
-            DELIVERY.c.address_key == SUBSCRIBER.c.address_key,
-        )
+    theirs = (
+        DELIVERY.c.issue_id == choice.issue_id,
+        DELIVERY.c.address_key == SUBSCRIBER.c.address_key,
+    )
+    state_of_theirs = select(DELIVERY.c.state).where(*theirs).scalar_subquery()
+    by_delivery = case(
+        {state: str(why) for state, why in BY_DELIVERY.items()}, value=state_of_theirs
     )
     state = SUBSCRIPTION.c.state
-    reasons: list[tuple[ColumnElement[bool], str]] = [
+    reasons: list[tuple[ColumnElement[bool], str | ColumnElement[str]]] = [
         (state == SubscriptionState.UNSUBSCRIBED, LeftOut.UNSUBSCRIBED),
         (suppressions.applies(choice.list_id), LeftOut.SUPPRESSED),
         (state == SubscriptionState.PENDING, LeftOut.NOT_CONFIRMED),
         (state == SubscriptionState.PAUSED, LeftOut.PAUSED),
         (SUBSCRIBER.c.bounce_paused_at.is_not(None), LeftOut.BOUNCING),
-        (has_it, LeftOut.HAS_IT),
+        (exists(select(1).where(*theirs)), by_delivery),
     ]
     if choice.exclude is not None:
         excluded = segments.condition(choice.exclude, choice.find)
         reasons.append((excluded, LeftOut.EXCLUDED))
-    return case(*((test, str(reason)) for test, reason in reasons), else_="")
+    return case(*reasons, else_="")
 
 
 def get(tx: Tx, dispatch_id: int) -> Dispatch:
@@ -299,6 +301,22 @@ def set_state(
         update(DISPATCH)
         .where(DISPATCH.c.id == dispatch_id, DISPATCH.c.state.in_(sorted(of)))
         .values(state=state, held_why=why, again_at=again_at, ended_at=ended_at)
+    )
+    return bool(getattr(done, "rowcount", 0))
+
+
+def set_priority(tx: Tx, dispatch_id: int, priority: int) -> None:
+    """Nothing, once the dispatch overtakes those of a lower priority."""
+    tx.execute(update(DISPATCH).where(DISPATCH.c.id == dispatch_id).values(priority=int(priority)))
+
+
+def move(tx: Tx, dispatch_id: int, at: datetime) -> bool:
+    """Whether a scheduled or held dispatch now waits for `at`; one that has begun does not."""
+    done = tx.execute(
+        update(DISPATCH)
+        .where(DISPATCH.c.id == dispatch_id, DISPATCH.c.filled_at.is_(None))
+        .where(DISPATCH.c.state.in_((DispatchState.QUEUED, DispatchState.HELD)))
+        .values(state=DispatchState.QUEUED, at=at, held_why="", again_at=None)
     )
     return bool(getattr(done, "rowcount", 0))
 
