@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import webbrowser
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Lock
+from typing import TYPE_CHECKING
 
 import click
 
-from mailout.cli.console import opened, read_site, say
+from mailout.cli.console import opened, read_again, read_site, say
 from mailout.cli.issues import known_issue
 from mailout.cli.publishing import compile_and_save
 from mailout.cli.sending import signers_of
 from mailout.core.address import Address, BadAddress
 from mailout.core.delivery import Verdict
 from mailout.core.errors import MailoutError, UsageError, nearest
-from mailout.publish import build
+from mailout.core.site import Site
+from mailout.publish import build, viewing
 from mailout.send.proof import send_proofs
-from mailout.store import issues
+from mailout.store import issues, people
+from mailout.store.engine import Store
+from mailout.store.issues import Issue
+
+if TYPE_CHECKING:
+    from mailout.web.preview import Seen
 
 
 @click.command(name="preview")
@@ -26,9 +35,10 @@ from mailout.store import issues
 @click.option("--open/--no-open", "open_", default=True, help="Open the browser.")
 @click.pass_context
 def preview_command(context: click.Context, issue: str, port: int, open_: bool) -> None:
-    """Look at a compiled ISSUE in the browser: each language, wide and narrow, and its text.
+    """Look at ISSUE in the browser: each language, wide and narrow, light and dark, as text.
 
-    An issue that was not sent is compiled anew first. Serves this machine only, until Ctrl-C.
+    An issue that was not sent is compiled anew whenever a file changes, and the page follows.
+    It can be seen by the eyes of any subscriber. Serves this machine only, until Ctrl-C.
 
     Example: mailout preview 2026-11-20-bulletin
     """
@@ -37,26 +47,64 @@ def preview_command(context: click.Context, issue: str, port: int, open_: bool) 
 
     site = read_site(context)
     with opened(site) as store:
-        with store.reading() as tx:
-            found = issues.find(tx, issue)
-            frozen = found is not None and issues.has_deliveries(tx, found.id)
-        if found is None or not frozen:
-            found = compile_and_save(site, store, issue)
-        with store.reading() as tx:
+        look = _Look(site, store, issue)
+        look("")
+        with listen("127.0.0.1", port) as listening:
+            url = url_of(listening)
+            say(f"Preview of {issue}: {url} (Ctrl-C ends it)")
+            if open_:
+                webbrowser.open(url)
+            serve(make_preview(issue, look, lambda: viewing.stamp(site.root)), listening)
+
+
+@dataclass(slots=True)
+class _Look:
+    """Shows the issue by anybody's eyes; compiles it anew when its files have changed."""
+
+    site: Site
+    store: Store
+    name: str
+    _lock: Lock = field(default_factory=Lock)
+    _stamp: str = ""
+
+    def __call__(self, reader: str) -> Seen:
+        from mailout.web.preview import Seen, Sheet
+
+        with self._lock:  # the page asks for several parts at once
+            found = self._compiled()
+        with self.store.reading() as tx:
             variants = issues.variants(tx, found.id)
-    filled = {
-        variant.language: (
-            build.filled_for_sample(variant.html, variant.language),
-            build.filled_for_sample(variant.text, variant.language),
+            person = people.find(tx, _key(self.site, reader)) if reader else None
+        if reader and person is None:
+            raise UsageError(f"nobody has the address `{reader}`")
+        mailing_list = self.site.list_named(found.list_id)
+        seen = viewing.letters(self.site, mailing_list, variants, person, datetime.now(UTC))
+        return Seen(
+            [
+                Sheet(one.variant.language, one.variant.subject, one.html, one.text, one.source)
+                for one in seen
+            ],
+            viewing.language_for(mailing_list, variants, person),
         )
-        for variant in variants
-    }
-    with listen("127.0.0.1", port) as listening:
-        url = url_of(listening)
-        say(f"Preview of {issue}: {url} (Ctrl-C ends it)")
-        if open_:
-            webbrowser.open(url)
-        serve(make_preview(issue, variants, filled), listening)
+
+    def _compiled(self) -> Issue:
+        """The issue, compiled from its files unless it is out already."""
+        with self.store.reading() as tx:
+            found = issues.find(tx, self.name)
+            frozen = found is not None and issues.has_deliveries(tx, found.id)
+        stamp = viewing.stamp(self.site.root)
+        if found is None or (not frozen and stamp != self._stamp):
+            self.site = read_again(self.site)
+            found = compile_and_save(self.site, self.store, self.name)
+            self._stamp = stamp
+        return found
+
+
+def _key(site: Site, text: str) -> str:
+    try:
+        return Address.parse(text).key(site.keys.address)
+    except BadAddress as error:
+        raise UsageError(f"`{text}`: {error}") from None
 
 
 @click.command(name="test")

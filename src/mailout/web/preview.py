@@ -1,4 +1,5 @@
-"""The preview of a compiled issue: each language wide and narrow, light, with its text part.
+"""The preview of an issue: each language wide and narrow, light and dark, with and without
+pictures, as text and as source, by any subscriber's eyes; it follows the files as they change.
 
 For the organiser's own browser on this machine. The mail's HTML stands in a frame that may
 run nothing and fetch nothing.
@@ -6,76 +7,214 @@ run nothing and fetch nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from html import escape
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, HTTPException
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
-from mailout.core.issue import Variant
+from mailout.core.errors import MailoutError
 
-_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'"
-_MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; sandbox"
+_PAGE_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; script-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'"
+)
+_MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src {pictures}; sandbox"
+_DARK_QUERY = "@media (prefers-color-scheme: dark)"
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One language of the issue as one reader gets it; `source` is the whole message."""
+
+    language: str
+    subject: str
+    html: str
+    text: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What there is to look at: all languages, and which of them the reader would get."""
+
+    sheets: Sequence[Sheet]
+    first: str
+
+
+Look = Callable[[str], Seen]
+"""The issue by the eyes of the subscriber with an address (empty: of nobody in particular).
+May raise a MailoutError, which is shown in the issue's place."""
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """How it is looked at."""
+
+    reader: str = ""
+    dark: bool = False
+    pictures: bool = True
+
+    def query(self, **changes: object) -> str:
+        chosen = {"reader": self.reader, "dark": self.dark, "pictures": self.pictures, **changes}
+        said = {
+            "reader": chosen["reader"],
+            "dark": "yes" if chosen["dark"] else "",
+            "pictures": "" if chosen["pictures"] else "no",
+        }
+        kept = {name: value for name, value in said.items() if value}
+        return escape(f"?{urlencode(kept)}") if kept else ""
+
+
+def make_preview(name: str, look: Look, stamp: Callable[[], str]) -> FastAPI:
+    """The app. `stamp` is a word that is another one as soon as a file has changed."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/stamp")
+    def stamp_() -> PlainTextResponse:
+        return PlainTextResponse(stamp(), headers={"Cache-Control": "no-store"})
+
+    @app.get("/reload.js")
+    def reload() -> Response:
+        return Response(_RELOAD, media_type="text/javascript")
+
+    @app.get("/")
+    def index(reader: str = "", dark: str = "", pictures: str = "") -> HTMLResponse:
+        return page("", reader, dark, pictures)
+
+    @app.get("/{language}")
+    def page(language: str, reader: str = "", dark: str = "", pictures: str = "") -> HTMLResponse:
+        view = _View(reader.strip(), dark == "yes", pictures != "no")
+        try:
+            seen = look(view.reader)
+        except MailoutError as error:
+            return _page(name, f'<p role="alert">{escape(str(error))}</p>', stamp())
+        sheet = _sheet(seen, language or seen.first)
+        return _page(name, _controls(seen, sheet, view) + _views(sheet, view), stamp())
+
+    @app.get("/{language}/mail")
+    def mail(language: str, reader: str = "", dark: str = "", pictures: str = "") -> HTMLResponse:
+        html = _sheet(_looked(look, reader), language).html
+        html = html.replace(_DARK_QUERY, "@media all" if dark == "yes" else "@media not all")
+        allowed = "'none'" if pictures == "no" else "https: http: data:"
+        policy = _MAIL_POLICY.format(pictures=allowed)
+        return HTMLResponse(html, headers={"Content-Security-Policy": policy})
+
+    @app.get("/{language}/text")
+    def text(language: str, reader: str = "") -> PlainTextResponse:
+        return PlainTextResponse(_sheet(_looked(look, reader), language).text)
+
+    @app.get("/{language}/source")
+    def source(language: str, reader: str = "") -> PlainTextResponse:
+        return PlainTextResponse(_sheet(_looked(look, reader), language).source)
+
+    return app
+
+
+def _looked(look: Look, reader: str) -> Seen:
+    try:
+        return look(reader.strip())
+    except MailoutError as error:
+        raise HTTPException(409, str(error)) from None
+
+
+def _sheet(seen: Seen, language: str) -> Sheet:
+    for sheet in seen.sheets:
+        if sheet.language == language:
+            return sheet
+    raise HTTPException(404, "no such language")
+
+
+def _page(name: str, content: str, stamp: str) -> HTMLResponse:
+    page = _PAGE.format(title=escape(f"Preview of {name}"), content=content, stamp=escape(stamp))
+    return HTMLResponse(
+        page, headers={"Content-Security-Policy": _PAGE_POLICY, "Cache-Control": "no-store"}
+    )
+
+
+def _controls(seen: Seen, sheet: Sheet, view: _View) -> str:
+    def link(language: str, words: str, current: bool, **changes: object) -> str:
+        mark = ' aria-current="page"' if current else ""
+        return f'<a href="/{escape(language)}{view.query(**changes)}"{mark}>{escape(words)}</a>'
+
+    code = sheet.language
+    languages = "".join(
+        link(one.language, one.language, one.language == code) for one in seen.sheets
+    )
+    lights = link(code, "Light", not view.dark, dark=False) + link(
+        code, "Dark", view.dark, dark=True
+    )
+    pictures = link(code, "Pictures", view.pictures, pictures=True) + link(
+        code, "No pictures", not view.pictures, pictures=False
+    )
+    kept = "".join(
+        f'<input type="hidden" name="{name}" value="{value}">'
+        for name, value in (
+            ("dark", "yes" if view.dark else ""),
+            ("pictures", "" if view.pictures else "no"),
+        )
+        if value
+    )
+    return (
+        f'<nav aria-label="Languages">{languages}</nav>'
+        f'<nav aria-label="Colours">{lights}</nav><nav aria-label="Pictures">{pictures}</nav>'
+        f'<form action="/" method="get"><label for="reader">By the eyes of</label> '
+        f'<input id="reader" name="reader" type="text" inputmode="email" autocomplete="off" '
+        f'placeholder="a subscriber’s address" value="{escape(view.reader)}">{kept}'
+        f"<button>Look</button></form>"
+    )
+
+
+def _views(sheet: Sheet, view: _View) -> str:
+    code, query = escape(sheet.language), view.query()
+    frames = "".join(
+        f'<figure><figcaption>{title}</figcaption><iframe class="{kind}" title="{title}" '
+        f'src="/{code}/{part}{query}"></iframe></figure>'
+        for title, kind, part in (
+            ("Desktop", "wide", "mail"),
+            ("Phone", "phone", "mail"),
+            ("Text part", "wide", "text"),
+        )
+    )
+    return (
+        f'<h2 dir="auto">{escape(sheet.subject)}</h2>'
+        f'<p><a href="/{code}/text{query}">Text part alone</a> '
+        f'<a href="/{code}/source{query}">Source</a></p><div class="views">{frames}</div>'
+    )
+
+
+_RELOAD = """
+const shown = document.documentElement.dataset.stamp;
+setInterval(async () => {
+  try {
+    const now = await (await fetch("/stamp")).text();
+    if (now !== shown) location.reload();
+  } catch { /* the preview has ended */ }
+}, 1000);
+"""
 
 _PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8">
+<html lang="en" data-stamp="{stamp}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
+<script src="/reload.js" defer></script>
 <style>
-body {{ font: 16px/1.5 system-ui, sans-serif; margin: 1.5rem; color-scheme: light dark; }}
-nav a {{ margin-inline-end: 1rem; }}
+:root {{ color-scheme: light dark; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; margin: 1.5rem; }}
+h1 {{ font-size: 1.4rem; }}
+nav, form {{ display: inline-block; margin: 0 1.5rem .75rem 0; }}
+nav a {{ display: inline-block; padding: .3rem .6rem; }}
+nav a[aria-current] {{ font-weight: bold; outline: 2px solid; border-radius: 4px; }}
+input, button {{ font: inherit; padding: .3rem .6rem; }}
+[role=alert] {{ padding: 1rem; border: 2px solid #a8141f; border-radius: 4px; }}
 .views {{ display: flex; flex-wrap: wrap; gap: 1.5rem; }}
-iframe {{ border: 1px solid #888; height: 80vh; background: #fff; }}
+figure {{ margin: 0; max-width: 100%; }}
+iframe {{ border: 1px solid #888; height: 80vh; max-width: 100%; background: #fff; }}
 .wide {{ width: 680px; }}
 .phone {{ width: 375px; }}
 </style></head><body>
 <h1>{title}</h1>
-<nav aria-label="Languages">{links}</nav>
-{views}
+{content}
 </body></html>"""
-
-
-def make_preview(
-    name: str, variants: Sequence[Variant], fill: Mapping[str, tuple[str, str]]
-) -> FastAPI:
-    """The app. `fill` holds HTML and text per language as a sample reader sees them."""
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    links = " ".join(f'<a href="/{v.language}">{escape(v.language)}</a>' for v in variants)
-    subjects = {variant.language: variant.subject for variant in variants}
-
-    @app.get("/")
-    def index() -> HTMLResponse:
-        first = variants[0].language
-        return _language(first)
-
-    @app.get("/{language}")
-    def language_page(language: str) -> HTMLResponse:
-        return _language(language)
-
-    @app.get("/{language}/mail")
-    def mail(language: str) -> HTMLResponse:
-        return HTMLResponse(_known(language)[0], headers={"Content-Security-Policy": _MAIL_POLICY})
-
-    @app.get("/{language}/text")
-    def text(language: str) -> PlainTextResponse:
-        return PlainTextResponse(_known(language)[1])
-
-    def _known(language: str) -> tuple[str, str]:
-        if language not in fill:
-            raise HTTPException(404, "no such language")
-        return fill[language]
-
-    def _language(language: str) -> HTMLResponse:
-        _known(language)
-        code = escape(language)
-        views = (
-            f"<h2>{code}: {escape(subjects[language])}</h2>"
-            f'<p><a href="/{code}/text">Text part alone</a></p><div class="views">'
-            f'<iframe class="wide" title="Desktop" src="/{code}/mail"></iframe>'
-            f'<iframe class="phone" title="Phone" src="/{code}/mail"></iframe>'
-            f'<iframe class="wide" title="Text part" src="/{code}/text"></iframe></div>'
-        )
-        page = _PAGE.format(title=escape(f"Preview of {name}"), links=links, views=views)
-        return HTMLResponse(page, headers={"Content-Security-Policy": _PAGE_POLICY})
-
-    return app

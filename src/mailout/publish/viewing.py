@@ -1,0 +1,84 @@
+"""An issue by a reader's eyes: what the preview shows, from the final bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from email import message_from_bytes
+from pathlib import Path
+from typing import NamedTuple
+
+from mailout.catalogue import greeting
+from mailout.core import language as languages
+from mailout.core.address import Address
+from mailout.core.issue import Variant
+from mailout.core.message import Reader, list_headers, prepare_message
+from mailout.core.site import MailingList, Site
+from mailout.core.subscriber import Subscriber
+from mailout.publish.build import sample_reader
+
+_WATCHED = ("posts", "issues", "templates", "lists")
+
+
+class Letter(NamedTuple):
+    """One variant as its reader gets it: both parts decoded, and the whole message."""
+
+    variant: Variant
+    html: str
+    text: str
+    source: str
+
+
+def letters(
+    site: Site,
+    mailing_list: MailingList,
+    variants: Sequence[Variant],
+    person: Subscriber | None,
+    now: datetime,
+) -> list[Letter]:
+    """Each variant as the person would get it, or a reader without a name if None.
+
+    The links are nobody's: a preview must not be able to take anyone off a list.
+    """
+    headers = list_headers(site, mailing_list)
+    found = []
+    for variant in variants:
+        reader = sample_reader(variant.language)
+        if person is not None:
+            wire = Address.stored(person.address).wire
+            reader = Reader(wire, reader.token, greeting(person.name, variant.language))
+        raw = prepare_message(variant, headers).compose(
+            reader, "<preview@example.org>", now.timestamp()
+        )
+        parts = {
+            part.get_content_subtype(): part.get_payload(decode=True)
+            for part in message_from_bytes(raw).walk()
+            if not part.is_multipart()
+        }
+        html, text = (_text(parts.get(kind)) for kind in ("html", "plain"))
+        found.append(Letter(variant, html, text, raw.decode("utf-8", "replace")))
+    return found
+
+
+def language_for(
+    mailing_list: MailingList, variants: Sequence[Variant], person: Subscriber | None
+) -> str:
+    """The language of the variant that the person would get; of the first one if None."""
+    offered = [variant.language for variant in variants]
+    if person is None:
+        return offered[0]
+    fallback = mailing_list.settings.fallback
+    return (*languages.chain(person.language, offered, fallback), offered[0])[0]
+
+
+def stamp(root: Path) -> str:
+    """A word that is another one as soon as a file that issues are made of has changed."""
+    files = [root / "config.toml"]
+    for folder in _WATCHED:
+        files += (path for path in (root / folder).rglob("*") if path.is_file())
+    changed = max((path.stat().st_mtime_ns for path in files if path.exists()), default=0)
+    return f"{len(files)}-{changed}"
+
+
+def _text(payload: object) -> str:
+    return payload.decode("utf-8").replace("\r\n", "\n") if isinstance(payload, bytes) else ""
