@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +17,14 @@ from pathlib import Path
 from mailout.config.site import read_site
 from mailout.config.starter import copy_site
 from mailout.core.address import Address
+from mailout.core.consent import Consent, ConsentAction
 from mailout.core.issue import Variant
 from mailout.core.site import Relay, Site, StoreSettings
 from mailout.core.slot import Slot
 from mailout.core.subscription import SubscriptionState
 from mailout.core.token import leave_token
-from mailout.store import issues, roster, schema
+from mailout.publish.compile import why_you_get_this
+from mailout.store import consents, issues, roster, schema
 from mailout.store.engine import Store, open_store
 from mailout.store.issues import Issue
 
@@ -69,20 +72,55 @@ def _add(store: Store, site: Site, numbers: range) -> None:
             ],
             NOW,
         )
+        evidence = [
+            Consent(
+                "bulletin",
+                ids[one.address_key],
+                one.address_key,
+                ConsentAction.IMPORTED,
+                NOW,
+                "on paper",
+            )
+            for one in newcomers
+        ]
+        consents.append(tx, evidence)
 
 
-def make_issue(store: Store, name: str, size: int) -> Issue:
-    """An issue whose whole message has about `size` bytes, a third text, the rest HTML."""
+def make_issue(store: Store, site: Site, name: str, size: int) -> Issue:
+    """An issue whose whole message has about `size` bytes, a third text, the rest HTML; fit to
+    be sent, as `mailout check` says."""
     sentence = "The strike goes on, and so does the bulletin about it. "
-    text = sentence * max(1, size // 3 // len(sentence))
-    html = sentence * max(1, (size * 2 // 3 - 1500) // len(sentence))
-    slots = f"{Slot.GREETING.mark} https://news.example.org/u/{Slot.TOKEN.mark} "
-    body = "\n".join(text[at : at + 72] for at in range(0, len(text), 72))
-    variant = Variant("en", "The bulletin", f"<p>{slots}</p><p>{html}</p>", f"{slots}\n{body}\n")
+    settings = site.lists["bulletin"].settings
+    links = (
+        f"Leave: {site.leave_url}{Slot.TOKEN.mark}\nChoose: {site.identity.url}/p/{Slot.TOKEN.mark}"
+    )
+    last = f"{why_you_get_this(site.lists['bulletin'], 'en')}\n{settings.postal_address}\n"
+    body = sentence * max(1, (size // 3 - 250) // len(sentence))
+    filled = "\n".join(textwrap.wrap(body, 72))
+    text = (
+        f"{Slot.GREETING.mark}\n\nThe bulletin\n\n{filled}\n\n{links}\n{last}{settings.contact}\n"
+    )
+    html = _DOCUMENT.format(
+        greeting=Slot.GREETING.mark,
+        body=sentence * max(1, (size * 2 // 3 - 1800) // len(sentence)),
+        leave=f"{site.leave_url}{Slot.TOKEN.mark}",
+        choose=f"{site.identity.url}/p/{Slot.TOKEN.mark}",
+        last=last.replace("\n", "<br>\n"),
+        contact=settings.contact,
+    )
+    variant = Variant("en", "The bulletin", html, text)
     with store.writing() as tx:
         issue = issues.save_compiled(tx, name, "bulletin", ["post"], (variant,), NOW)
         issues.approve(tx, issue, NOW)
     return issue
+
+
+_DOCUMENT = """<!DOCTYPE html>
+<html lang="en" dir="ltr"><head><meta charset="utf-8"><meta name="viewport" content="width=1">
+<title>The bulletin</title></head><body><div lang="en" dir="ltr"><p>{greeting}</p>
+<h1>The bulletin</h1><p>{body}</p><p><a href="{leave}">Leave</a></p>
+<p><a href="{choose}">Choose</a></p><p>{last}{contact}</p></div></body></html>
+"""
 
 
 @contextmanager

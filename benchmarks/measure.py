@@ -82,7 +82,7 @@ def receiver() -> Iterator[Receiver]:
 
 def send(site: Site, store: Store, name: str, size: int, signers: Sequence[Signer] = ()) -> Sent:
     """A new issue of that size is sent to everybody, as `mailout send` does it in one process."""
-    issue = ground.make_issue(store, name, size)
+    issue = ground.make_issue(store, site, name, size)
     mailing_list = site.lists["bulletin"]
     begun = time.perf_counter()
     chosen = plan.choice(mailing_list, issue.id, SEGMENT, "")
@@ -127,7 +127,7 @@ def _clock_on_signing() -> Iterator[list[float]]:
 
 def call_send(site: Site, store: Store, port: int, name: str, size: int) -> Called:
     """`mailout send --yes` of a new issue, as a process of its own, with all that it does."""
-    ground.make_issue(store, name, size)
+    ground.make_issue(store, site, name, size)
     relay = f"smtp+plain://127.0.0.1:{port}?connections={CONNECTIONS}"
     command = [sys.executable, "-m", "mailout", "--site", str(site.root), "send", name]
     begun = time.perf_counter()

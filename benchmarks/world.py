@@ -102,7 +102,7 @@ class World:
         self._issues += 1
         name = f"chaos-{self._issues}"
         store = self.store()
-        ground.make_issue(store, name, SIZE)
+        ground.make_issue(store, self.site, name, SIZE)
         store.close()
         return name
 

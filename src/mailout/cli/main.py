@@ -23,6 +23,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "posts": ("posts", "Begin a new post and list the posts."),
     "issues": ("issues", "Draft an issue from posts, list and show issues."),
     "compile": ("issues", "Compile an issue into what will be sent."),
+    "check": ("check", "Check an issue before anybody gets it."),
     "approve": ("issues", "Approve what is compiled."),
     "preview": ("preview", "Look at a compiled issue in the browser."),
     "test": ("preview", "Mail a proof of an issue to one address."),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import click
 
 from mailout.cli import console, sending
+from mailout.cli.check import refuse_unfit
 from mailout.cli.console import as_json, moment, note, opened, read_site, say, table
 from mailout.cli.endings import exit_code
 from mailout.cli.publishing import (
@@ -43,6 +44,7 @@ class _Order:
     issue: str
     dry_run: bool
     yes: bool
+    accept: tuple[str, ...]
     late_ok: bool
     wait: bool
     at: datetime | None
@@ -57,6 +59,7 @@ class _Order:
 @click.option("--exclude", default="", help="A segment of the same list to leave out.")
 @click.option("--dry-run", is_flag=True, help="Show what would be sent to whom; send nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask; approves what is compiled.")
+@click.option("--accept", multiple=True, metavar="RULE", help="Send in spite of that warning.")
 @click.option("--late-ok", is_flag=True, help="Begin although the scheduled time is long past.")
 @click.option("--wait", is_flag=True, help="Stay until deferred deliveries have an end, too.")
 @click.option("--at", metavar="TIME", help="Begin then, in the site's time zone: 2026-12-01 18:00.")
@@ -71,6 +74,7 @@ def send_command(
     exclude: str,
     dry_run: bool,
     yes: bool,
+    accept: tuple[str, ...],
     late_ok: bool,
     wait: bool,
     at: str | None,
@@ -104,6 +108,7 @@ def send_command(
         issue=issue or "",
         dry_run=dry_run,
         yes=yes,
+        accept=accept,
         late_ok=late_ok,
         wait=wait,
         at=None if at is None else moment(at, site),
@@ -141,7 +146,7 @@ def _send(site: Site, store: Store, order: _Order) -> int:
     if dispatch is not None:
         dispatch = _changed(site, store, order, target.issue, dispatch)
     else:
-        dispatch = _new_dispatch(store, order, target.issue)
+        dispatch = _new_dispatch(site, store, order, target.issue)
         if dispatch is None:
             return 0
     if dispatch.filled_at is None and not _begin(site, store, order, target.issue, dispatch):
@@ -241,8 +246,11 @@ def _refuse_forgotten_draft(site: Site, store: Store, order: _Order) -> None:
         )
 
 
-def _new_dispatch(store: Store, order: _Order, issue: Issue) -> Dispatch | None:
-    """The dispatch, which has no deliveries yet; None if nobody is to be mailed."""
+def _new_dispatch(site: Site, store: Store, order: _Order, issue: Issue) -> Dispatch | None:
+    """The dispatch, which has no deliveries yet; None if nobody is to be mailed.
+
+    Raises: MailoutError if the issue is not fit to be sent.
+    """
     chosen = _choice(order, issue.id)
     audience = plan.preview(store, chosen)
     with store.reading() as tx:
@@ -250,6 +258,7 @@ def _new_dispatch(store: Store, order: _Order, issue: Issue) -> Dispatch | None:
     if not audience.total:
         _nothing(order, f"nobody in {order.segment} is to be mailed {issue.name}")
         return None
+    refuse_unfit(site, store, order.mailing_list, issue, order.accept, yes=order.yes)
     if not order.yes:
         _ask_for_count(audience.total)
     now = datetime.now(UTC)

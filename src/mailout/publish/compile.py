@@ -192,10 +192,6 @@ class _Sheet:
     def context(self, posts: Sequence[Post]) -> dict[str, object]:
         settings, wording = self.mailing_list.settings, self.wording()
         right_to_left = languages.direction(self.code) == "rtl"
-        words = catalogue.words(self.code)
-        why = settings.why.get(self.code) or words.gettext(
-            "You get this because you are on the list “%(list)s”."
-        ) % {"list": settings.name}
         brand = self.site.brand
         return {
             "language": self.code,
@@ -208,7 +204,7 @@ class _Sheet:
                 "description": settings.description,
                 "postal_address": settings.postal_address,
                 "contact": settings.contact,
-                "why": why,
+                "why": why_you_get_this(self.mailing_list, self.code),
             },
             "issue": {
                 "subject": self.subject(posts),
@@ -252,6 +248,13 @@ class _Sheet:
             "more_url": post.canonical_url if cut.shortened else "",
             "actions": [_action(action) for action in post.actions],
         }
+
+
+def why_you_get_this(mailing_list: MailingList, code: str) -> str:
+    """The list's own words on why readers of a language get its mail, or ours."""
+    settings = mailing_list.settings
+    ours = catalogue.words(code).gettext("You get this because you are on the list “%(list)s”.")
+    return settings.why.get(code) or ours % {"list": settings.name}
 
 
 def _html(body: str) -> Markup:

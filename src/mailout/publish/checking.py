@@ -1,0 +1,251 @@
+"""The check: an issue's final bytes for sample readers, and every reader rendered once.
+
+For each variant the samples are the readers with the longest values, with none, with a name
+that runs from right to left and with one in Cyrillic, as far as the list has them. All other
+readers' messages are composed too, and looked at no further: what differs from reader to
+reader is what the slots hold.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from mailout.catalogue import greeting
+from mailout.core import language as languages
+from mailout.core.address import Address
+from mailout.core.check.letter import Expected, Letter
+from mailout.core.check.names import DEMANDS, KeyName, Ours
+from mailout.core.check.rule import Finding, Severity, check, rules_of_messages
+from mailout.core.dkim import Signer, sign
+from mailout.core.issue import Variant
+from mailout.core.message import BadHeader, Prepared, Reader, list_headers, prepare_message
+from mailout.core.site import MailingList, Site
+from mailout.core.token import message_ids
+from mailout.publish.build import sample_reader
+from mailout.publish.compile import why_you_get_this
+from mailout.store import readiness
+from mailout.store.engine import Store, Tx
+from mailout.store.readiness import Recipient
+
+_FRESH = timedelta(days=7)
+_NEW, _GROWTH = 0.05, 2  # C03: a share of newcomers, a factor to the last volume
+_SHOWN = 5  # readers named in one finding
+
+SURROUNDINGS: Mapping[str, tuple[Severity, str]] = {
+    "C02": (Severity.REFUSE, "every reader has agreed, and there is evidence"),
+    "C03": (Severity.WARN, "the list grows slowly enough for receivers to get used to it"),
+    "C04": (Severity.REFUSE, "the message of every single reader can be made"),
+    "D03": (Severity.REFUSE, "the way to the relay is encrypted"),
+}
+"""Rules that look at no message: their severity, and what they demand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found, the gravest first, and how many readers' messages were made for it."""
+
+    findings: tuple[Finding, ...]
+    rendered: int
+
+    def and_also(self, more: Iterable[Finding]) -> Checked:
+        """The same, with more findings among its own."""
+        return Checked(tuple(_in_order([*self.findings, *more])), self.rendered)
+
+    def of(self, severity: Severity) -> list[Finding]:
+        return [one for one in self.findings if one.severity is severity]
+
+
+def check_issue(
+    site: Site,
+    store: Store,
+    mailing_list: MailingList,
+    issue_id: int,
+    variants: Sequence[Variant],
+    signers: Sequence[Signer],
+    now: datetime,
+) -> Checked:
+    """What is wrong with an issue as compiled, for the readers that its list has now.
+
+    Raises: BadHeader for a subject or a list's value that no header can hold.
+    """
+    headers = list_headers(site, mailing_list)
+    prepared = {variant.language: prepare_message(variant, headers) for variant in variants}
+    identity = message_ids(
+        site.keys.message_id, issue_id, site.identity.message_id_domain
+    )  # fmt: skip
+    samples: dict[str, dict[str, Recipient]] = {code: {} for code in prepared}
+    unmakeable: list[Recipient] = []
+    rendered = 0
+    variant_of = _variants_of(mailing_list, prepared)
+    with store.reading() as tx:
+        for one in readiness.recipients(tx, mailing_list.id):
+            code = variant_of(one.language)
+            try:
+                prepared[code].compose(_reader(one, code), "<x@example.org>", now.timestamp())
+            except BadHeader:
+                unmakeable.append(one)
+                continue
+            rendered += 1
+            _keep_sample(samples[code], one)
+        findings = list(_surroundings(tx, site, mailing_list, unmakeable, rendered, now))
+    for code, chosen in samples.items():
+        readers = [_reader(one, code) for one in {one.id: one for one in chosen.values()}.values()]
+        keys = [one.address_key for one in {one.id: one for one in chosen.values()}.values()]
+        if not readers:
+            readers, keys = [sample_reader(code)], ["sample"]
+        for reader, key in zip(readers, keys, strict=True):
+            message = prepared[code].compose(reader, identity(key), now.timestamp())
+            if signers:
+                message = sign(signers, message, now.timestamp()) + message
+            findings += check(Letter(message, _expected(site, mailing_list, code, reader, now)))
+    return Checked(tuple(_in_order(findings)), rendered)
+
+
+def located(findings: Iterable[Finding], root: Path, files: Sequence[str]) -> list[Finding]:
+    """The findings, with the line of the first of the `files` that holds what they are about."""
+    texts = {name: (root / name).read_text("utf-8-sig", "replace") for name in files}
+    return [replace(one, where=_place(one.clue, texts)) for one in findings]
+
+
+def _place(clue: str, texts: Mapping[str, str]) -> str:
+    if clue:
+        for name, text in texts.items():
+            if (at := text.find(clue)) != -1:
+                return f"{name}:{text.count(chr(10), 0, at) + 1}"
+    return ""
+
+
+def names_of(site: Site, mailing_list: MailingList, records: Mapping[str, str]) -> Ours:
+    """The names that a list's mail goes by; `records` has our DKIM keys' by their names."""
+    settings = mailing_list.settings
+    sender = list_headers(site, mailing_list).sender.address
+    return Ours(
+        sender_domain=sender.domain,
+        return_domain=site.return_path.rpartition("@")[2],
+        reply_domain=settings.reply_to.rpartition("@")[2],
+        relays=tuple(relay.host for relay in site.relays),
+        keys=tuple(KeyName(name, record) for name, record in records.items()),
+    )
+
+
+def rules() -> dict[str, tuple[Severity, str]]:
+    """Every rule by id: its severity, and what it demands."""
+    messages = {one.id: (one.severity, one.demand) for one in rules_of_messages()}
+    return dict(sorted({**messages, **SURROUNDINGS, **DEMANDS}.items()))
+
+
+def _variants_of(
+    mailing_list: MailingList, prepared: Mapping[str, Prepared]
+) -> Callable[[str], str]:
+    """What tells the variant that readers of a language get."""
+    offered = [code for code in mailing_list.settings.languages if code in prepared] or [*prepared]
+    known: dict[str, str] = {}
+
+    def variant_of(language: str) -> str:
+        if language not in known:
+            steps = languages.chain(language, offered, mailing_list.settings.fallback)
+            known[language] = steps[0] if steps else offered[0]
+        return known[language]
+
+    return variant_of
+
+
+def _reader(one: Recipient, code: str) -> Reader:
+    wire = one.address if one.address.isascii() else Address.stored(one.address).wire
+    return Reader(wire, one.token, greeting(one.name, code))
+
+
+def _keep_sample(samples: dict[str, Recipient], one: Recipient) -> None:
+    """Keeps one reader of each kind that shows best what can go wrong."""
+    longest = samples.get("longest")
+    size = len(one.address) + len(one.name)
+    if longest is None or size > len(longest.address) + len(longest.name):
+        samples["longest"] = one
+    if not one.name:
+        samples.setdefault("emptiest", one)
+    elif not one.name.isascii():
+        if any(unicodedata.bidirectional(c) in ("R", "AL") for c in one.name):
+            samples.setdefault("right to left", one)
+        elif any("\u0400" <= c <= "\u04ff" for c in one.name):
+            samples.setdefault("Cyrillic", one)
+
+
+def _expected(
+    site: Site, mailing_list: MailingList, code: str, reader: Reader, now: datetime
+) -> Expected:
+    settings = mailing_list.settings
+    return Expected(
+        recipient=reader.address,
+        token=reader.token,
+        language=code,
+        direction=languages.direction(code),
+        sender_domain=site.identity.message_id_domain,
+        id_domain=site.identity.message_id_domain,
+        host=site.identity.host,
+        leave_url=site.leave_url,
+        preferences_url=f"{site.identity.url}/p/{reader.token}",
+        list_id=settings.list_id,
+        contact=settings.contact,
+        postal_address=settings.postal_address,
+        why=why_you_get_this(mailing_list, code),
+        now=now,
+        is_loopback=site.is_loopback,
+    )
+
+
+def _surroundings(
+    tx: Tx,
+    site: Site,
+    mailing_list: MailingList,
+    unmakeable: Sequence[Recipient],
+    rendered: int,
+    now: datetime,
+) -> Iterable[Finding]:
+    """What is wrong with the list and the way to it, whatever the message says."""
+    if missing := readiness.without_consent(tx, mailing_list.id):
+        yield _finding(
+            "C02",
+            f"{missing} active subscribers have no evidence that they agreed",
+            "`mailout subscribers show ADDRESS` shows what there is of each.",
+        )
+    fresh = readiness.joined_since(tx, mailing_list.id, now - _FRESH)
+    before = readiness.last_volume(tx, mailing_list.id)
+    if before and fresh > _NEW * rendered and rendered >= 100:
+        yield _finding("C03", f"{fresh} of {rendered} joined within a week")
+    if before >= 100 and rendered > _GROWTH * before:
+        yield _finding(
+            "C03",
+            f"{rendered} readers are more than twice as many as the last issues went to",
+            "Set `warm_up` for the relay, if it is new to receivers.",
+        )
+    if unmakeable:
+        shown = ", ".join(one.address for one in unmakeable[:_SHOWN])
+        yield _finding(
+            "C04",
+            f"no message can be made for {len(unmakeable)}, whose address no header can hold: "
+            f"{shown}",
+            "Take them off, or mend the address.",
+        )
+    for relay in site.relays:
+        if relay.tls == "none":
+            eased = Severity.NOTE if relay.is_loopback else None
+            yield _finding("D03", f"mail to {relay.label} is not encrypted", severity=eased)
+
+
+def _finding(rule: str, what: str, fix: str = "", severity: Severity | None = None) -> Finding:
+    return Finding(rule, severity or SURROUNDINGS[rule][0], what, fix)
+
+
+def _in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """Each finding once, with all the languages it was made in, the gravest first."""
+    once: dict[tuple[str, str], Finding] = {}
+    for one in findings:
+        known = once.setdefault((one.rule, one.what), one)
+        spoken = dict.fromkeys([*known.language.split(), *one.language.split()])
+        once[one.rule, one.what] = replace(known, language=" ".join(spoken))
+    graveness = list(Severity)
+    return sorted(once.values(), key=lambda one: (graveness.index(one.severity), one.rule))
