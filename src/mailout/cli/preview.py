@@ -13,7 +13,7 @@ import click
 
 from mailout.cli.console import opened, read_again, read_site, say
 from mailout.cli.issues import known_issue
-from mailout.cli.publishing import compile_and_save
+from mailout.cli.publishing import compiled_unless_out
 from mailout.cli.sending import signers_of
 from mailout.core.address import Address, BadAddress
 from mailout.core.delivery import Verdict
@@ -66,6 +66,7 @@ class _Look:
     name: str
     _lock: Lock = field(default_factory=Lock)
     _stamp: str = ""
+    _found: Issue | None = None
 
     def __call__(self, reader: str) -> Seen:
         from mailout.web.preview import Seen, Sheet
@@ -88,16 +89,14 @@ class _Look:
         )
 
     def _compiled(self) -> Issue:
-        """The issue, compiled from its files unless it is out already."""
-        with self.store.reading() as tx:
-            found = issues.find(tx, self.name)
-            frozen = found is not None and issues.has_deliveries(tx, found.id)
+        """The issue, compiled anew if a file has changed since."""
         stamp = viewing.stamp(self.site.root)
-        if found is None or (not frozen and stamp != self._stamp):
+        if self._found is None or stamp != self._stamp:
+            self._found = None  # what cannot be compiled is tried again
             self.site = read_again(self.site)
-            found = compile_and_save(self.site, self.store, self.name)
+            self._found = compiled_unless_out(self.site, self.store, self.name)
             self._stamp = stamp
-        return found
+        return self._found
 
 
 def _key(site: Site, text: str) -> str:

@@ -60,6 +60,18 @@ def compile_and_save(site: Site, store: Store, name: str) -> Issue:
     return issue
 
 
+def compiled_unless_out(site: Site, store: Store, name: str) -> Issue:
+    """The issue, compiled anew from its files; as it was recorded once a delivery is out.
+
+    Raises: MailoutError.
+    """
+    with store.reading() as tx:
+        found = issues.find(tx, name)
+        if found is not None and issues.has_deliveries(tx, found.id):
+            return found
+    return compile_and_save(site, store, name)
+
+
 def plan_draft(
     site: Site, store: Store, mailing_list: MailingList, keys: tuple[str, ...] = ()
 ) -> IssuePlan | None:

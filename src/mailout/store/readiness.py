@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import ColumnElement, exists, func, select
 
 from mailout.core.dispatch import DispatchState
 from mailout.core.subscription import SubscriptionState
@@ -60,18 +60,7 @@ def without_consent(tx: Tx, list_id: str) -> int:
     evidence = exists().where(
         CONSENT.c.subscriber_id == SUBSCRIPTION.c.subscriber_id, CONSENT.c.list_id == list_id
     )
-    return int(
-        tx.scalar(
-            select(func.count())
-            .select_from(SUBSCRIPTION)
-            .where(
-                SUBSCRIPTION.c.list_id == list_id,
-                SUBSCRIPTION.c.state == SubscriptionState.ACTIVE,
-                ~evidence,
-            )
-        )
-        or 0
-    )
+    return _count(tx, list_id, ~evidence)
 
 
 def last_volume(tx: Tx, list_id: str) -> int:
@@ -93,15 +82,14 @@ def last_volume(tx: Tx, list_id: str) -> int:
 
 def joined_since(tx: Tx, list_id: str, moment: datetime) -> int:
     """How many of a list's active subscribers joined after that moment."""
-    return int(
-        tx.scalar(
-            select(func.count())
-            .select_from(SUBSCRIPTION)
-            .where(
-                SUBSCRIPTION.c.list_id == list_id,
-                SUBSCRIPTION.c.state == SubscriptionState.ACTIVE,
-                SUBSCRIPTION.c.joined_at > moment,
-            )
-        )
-        or 0
+    return _count(tx, list_id, SUBSCRIPTION.c.joined_at > moment)
+
+
+def _count(tx: Tx, list_id: str, where: ColumnElement[bool]) -> int:
+    """How many of a list's active subscribers the condition holds for."""
+    counted = select(func.count()).where(
+        SUBSCRIPTION.c.list_id == list_id,
+        SUBSCRIPTION.c.state == SubscriptionState.ACTIVE,
+        where,
     )
+    return int(tx.scalar(counted) or 0)
