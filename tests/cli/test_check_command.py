@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime, timedelta
+
 from command_line import CommandLine
 from mailout.smtp.catcher import Catcher
 from name_server import name_server
@@ -79,3 +82,34 @@ def test_names_are_asked_for_when_that_is_wanted(shell: CommandLine) -> None:
     assert {"D01", "D02"} <= {one["rule"] for one in report["findings"]}
     said = shell("check", name, "--dns", "--name-server", "127.0.0.1:1", code=75)
     assert "no name server answers" in said.err
+
+
+def test_what_was_ordered_and_compiled_anew_is_checked_again(
+    shell: CommandLine, catcher: Catcher
+) -> None:
+    shell.import_people(PEOPLE)
+    name = drafted(shell)
+    with shell.relay(catcher):
+        order = ("send", name, "--segment", "unions", "--yes")
+        shell(*order, "--at", (datetime.now(UTC) + timedelta(seconds=4)).isoformat())
+        add_to_post(shell, PHISHING)
+        shell("compile", name)
+        assert "not fit to be sent: B10" in shell("approve", name, code=1).err
+        time.sleep(4)
+        assert "not fit to be sent: B10" in shell(*order, code=1).err
+        shell("worker", "--once", code=75)
+        assert catcher.messages == [], "neither by the command nor by the worker"
+
+
+def test_a_table_can_be_mailed(shell: CommandLine) -> None:
+    add_to_post(shell, "\n| place | hours |\n|---|---|\n| gate one | 6 to 14 |\n")
+    report = shell("check", drafted(shell), "--json").json
+    assert "B05" not in {one["rule"] for one in report["findings"]}
+
+
+def test_rules_are_accepted_in_small_letters_too(shell: CommandLine) -> None:
+    add_to_post(shell, SHORTENED)
+    name = drafted(shell)
+    shell("compile", name)
+    assert "--accept B11" in shell("approve", name, code=1).err
+    assert "Approved" in shell("approve", name, "--accept", "b11").out

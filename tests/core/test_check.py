@@ -310,3 +310,40 @@ def test_no_html_and_no_text_breaks_the_check(html: str, text: str) -> None:
 @given(st.binary(max_size=600))
 def test_no_bytes_break_the_check(raw: bytes) -> None:
     check(Letter(raw, EXPECTED))
+
+
+def test_words_with_a_dot_are_no_addresses() -> None:
+    for shown in ("report.pdf", "24.11.2026", "3.5", "Node.js", "ver.di"):
+        story = STORY + f'<p>dockers <a href="https://news.example.org/harbour">{shown}</a></p>'
+        assert "B10" not in found(letter(html=document(story))), shown
+    for shown in ("https://www.bank.example/x", "www.bank.example", "bank.org"):
+        story = STORY + f'<a href="https://news.example.org/harbour">{shown}</a>'
+        assert "B10" in found(letter(html=document(story))), shown
+
+
+def test_a_finding_holds_no_way_off_the_list() -> None:
+    broken = letter(html=document(STORY + f'<a href="https://x.example/?r={TOKEN}">dockers</a>'))
+    assert found(broken)["B07"].severity is Severity.REFUSE
+    assert all(TOKEN not in one.what + one.clue + one.fix for one in check(broken))
+
+
+def test_a_port_sibling_domains_apps_and_braces_of_styles_are_no_breach() -> None:
+    there = "https://news.example.org:8443/u/"
+    moved = replace(EXPECTED, leave_url=there)
+    one = letter(
+        {"List-Unsubscribe": f"<{there}{TOKEN}>"},
+        text=TEXT.replace(LEAVE, there),
+        html=document(
+            STORY + '<a href="sms:+49">dockers</a>',
+            HEAD + "<style>@media print{.x{margin:0}}</style>",
+        ).replace(LEAVE, there),
+        expected=moved,
+    )
+    assert check(one) == []
+    sibling = replace(EXPECTED, sender_domain="mail.example.org")
+    assert "H02" not in found(letter(expected=sibling))
+
+
+def test_the_lines_of_the_address_need_not_stand_together() -> None:
+    footer = FOOTER.replace("Harbour Desk<br>1 Quay Street", "1 Quay Street</p><p>Harbour Desk")
+    assert check(letter(html=document(footer=footer))) == []

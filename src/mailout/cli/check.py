@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import click
 
 from mailout.cli.console import JSON, as_json, note, opened, read_site, say, table
-from mailout.cli.publishing import compile_and_save
+from mailout.cli.publishing import compiled_unless_out
 from mailout.cli.sending import signers_of
 from mailout.core.check.rule import Finding, Severity
 from mailout.core.errors import MailoutError, UsageError, nearest
@@ -55,11 +55,7 @@ def check_command(
         raise UsageError("which issue?", fix="`mailout issues list` shows them.")
     site = read_site(context)
     with opened(site) as store:
-        with store.reading() as tx:
-            found = issues.find(tx, issue)
-            frozen = found is not None and issues.has_deliveries(tx, found.id)
-        if found is None or not frozen:
-            found = compile_and_save(site, store, issue)
+        found = compiled_unless_out(site, store, issue)
         mailing_list = site.list_named(found.list_id)
         checked = checked_issue(site, store, mailing_list, found)
     if dns or name_server:
@@ -97,6 +93,7 @@ def refuse_unfit(
 ) -> None:
     """Nothing, if the issue may be sent. Raises: MailoutError naming what is wrong with it."""
     known = checking.rules()
+    accepted = [one.upper() for one in accepted]
     for one in accepted:
         if one not in known:
             raise UsageError(f"there is no rule `{one}`", where="--accept", fix=nearest(one, known))
@@ -112,13 +109,13 @@ def refuse_unfit(
     if grave:
         raise MailoutError(
             f"{issue.name} is not fit to be sent: {_ids(grave)}",
-            fix="Mend that, and send again; docs/checks.md explains each.",
+            fix="Mend that and compile again; docs/checks.md explains each.",
         )
     if warnings:
         options = " ".join(f"--accept {one}" for one in dict.fromkeys(w.rule for w in warnings))
         raise MailoutError(
             f"{issue.name} has warnings: {_ids(warnings)}",
-            fix=f"Mend them, or send it all the same with {options}.",
+            fix=f"Mend them, or add {options} to go on all the same.",
         )
 
 

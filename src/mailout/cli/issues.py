@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import click
 
+from mailout.cli.check import refuse_unfit
 from mailout.cli.console import JSON, as_json, local, opened, read_site, say, table
 from mailout.cli.publishing import (
     compile_and_save,
@@ -167,9 +168,12 @@ def compile_command(context: click.Context, issue: str | None) -> None:
 
 @click.command(name="approve")
 @click.argument("issue")
+@click.option("--accept", multiple=True, metavar="RULE", help="Approve in spite of that warning.")
 @click.pass_context
-def approve_command(context: click.Context, issue: str) -> None:
+def approve_command(context: click.Context, issue: str, accept: tuple[str, ...]) -> None:
     """Approve what is compiled of ISSUE: exactly that is sent, or nothing.
+
+    It is checked first (`mailout check`): what has errors cannot be approved.
 
     Example: mailout approve 2026-11-20-bulletin
     """
@@ -180,6 +184,7 @@ def approve_command(context: click.Context, issue: str) -> None:
             raise MailoutError(
                 f"the issue `{issue}` was sent already", fix="Write a new one for a correction."
             )
+        refuse_unfit(site, store, site.list_named(found.list_id), found, accept, yes=False)
         with store.writing() as tx:
             issues.approve(tx, found, datetime.now(UTC))
     say(f"Approved: {issue} ({found.content_hash[:12]}). `mailout send {issue} --segment NAME`.")

@@ -213,6 +213,7 @@ def _begin(site: Site, store: Store, order: _Order, issue: Issue, dispatch: Disp
     anew = not issue.is_approved
     if anew:
         note(f"{issue.name} was compiled anew since it was ordered.")
+        refuse_unfit(site, store, order.mailing_list, issue, order.accept, yes=order.yes)
     if (why or anew) and not order.yes:
         _ask_for_count(plan.preview(store, _choice(order, issue.id)).total)
     with store.writing() as tx:

@@ -45,6 +45,8 @@ def to_html(body: str) -> str:
     reader = parser()
     tokens = reader.parse(body)
     for token in tokens:
+        if token.type == "th_open":
+            token.attrSet("scope", "col")  # a screen reader says it with each cell
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(max(int(token.tag[1]) + 1, _TOP_LEVEL), 6)}"
     reader.add_render_rule("image", _picture)

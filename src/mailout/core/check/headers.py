@@ -13,8 +13,10 @@ from datetime import timedelta
 from email.errors import HeaderParseError
 from email.header import decode_header
 from email.utils import getaddresses, parseaddr, parsedate_to_datetime
+from urllib.parse import urlsplit
 
 from mailout.core.check.letter import Letter
+from mailout.core.check.links import registrable
 from mailout.core.check.rule import Fault, Severity, rule
 
 _ONCE = (
@@ -71,7 +73,7 @@ def sender(letter: Letter) -> Iterator[Fault]:
             f"From is at {domain}, which lets nobody else send in its name (DMARC)",
             "Take an address at your own domain, and that one as `reply_to`.",
         )
-    elif not _related(domain, letter.expected.sender_domain):
+    elif registrable(domain) != registrable(letter.expected.sender_domain):
         yield Fault(
             f"From is at {domain}, the site at {letter.expected.sender_domain}",
             "Set `mail_domain` in [site], or mend `from` in the list's file.",
@@ -137,7 +139,7 @@ def way_out(letter: Letter) -> Iterator[Fault]:
         yield Fault("List-Unsubscribe does not begin with one link to the web")
     elif not web[0].startswith("https://"):
         yield Fault("List-Unsubscribe is no https link", "Set `url` in [site] to https.")
-    elif not web[0].startswith(f"https://{letter.expected.host}/"):
+    elif urlsplit(web[0]).hostname != letter.expected.host:
         yield Fault(f"List-Unsubscribe does not lead to {letter.expected.host}")
 
 
@@ -168,7 +170,7 @@ def signature(letter: Letter) -> Iterator[Fault]:
             yield Fault("the DKIM signature covers a part of the body only (l=)")
         domain = tags.get("d", "").strip().lower()
         _, address = parseaddr(letter.header("from"))
-        if not _related(address.rpartition("@")[2].lower(), domain):
+        if registrable(address.rpartition("@")[2]) != registrable(domain):
             yield Fault(
                 f"the DKIM signature is {domain}'s, and From is {address}: receivers want one "
                 "domain for both (DMARC)",
@@ -238,11 +240,6 @@ def telling(letter: Letter) -> Iterator[Fault]:
     for name, _ in letter.headers:
         if name.lower() in ("x-mailer", "user-agent", "x-originating-ip", "received"):
             yield Fault(f"`{name}` tells about the sender's machine")
-
-
-def _related(one: str, other: str) -> bool:
-    """Whether two domains are the same, or one is below the other (relaxed alignment)."""
-    return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")
 
 
 def _decoded(value: str) -> str:

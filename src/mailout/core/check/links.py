@@ -21,13 +21,20 @@ _SHORTENERS_TEXT = """
     shorturl.at lnkd.in rb.gy tiny.cc u.to kurzelinks.de"""
 _SHORTENERS = frozenset(_SHORTENERS_TEXT.split())
 _FONTS = ("fonts.googleapis.com", "fonts.gstatic.com", "use.typekit.net", "fonts.bunny.net")
-_UNRENDERED = re.compile(r"\{\{|\}\}|\{%|%7B%7B|%7D%7D|zqslot", re.I)
+_UNRENDERED = re.compile(r"\{\{|\{%|%7B%7B|zqslot", re.I)
+_STYLE = re.compile(r"<style\b.*?</style>", re.I | re.S)
 _LOOKS_LIKE_URL = re.compile(r"^\s*(?:https?://|www\.)?([\w-]+(?:\.[\w-]+)+)(?:[/?#]\S*)?\s*$")
 _EMPTY_WORDS_TEXT = """
     here click read more this link hier klicken mehr weiterlesen здесь тут сюда ссылка подробнее
     осында мұнда толығырақ هنا اضغط المزيد"""
 _EMPTY_WORDS = frozenset(_EMPTY_WORDS_TEXT.split())
+_APPS = frozenset({"mailto", "tel", "sms", "tg", "geo", "xmpp"})
 _CSS_URL = re.compile(r"url\(\s*['\"]?([^)'\"]+)")
+# Endings that words with a dot in them hardly have: what ends so is meant as an address.
+_ENDINGS_TEXT = """
+    org com net info eu int de at ch fr it es pl nl be se no fi dk cz uk ie us ca au ru ua kz by kg
+    uz tj ge am az tr gr ro hu bg rs br mx ar za in cn jp kr"""
+_ENDINGS = frozenset(_ENDINGS_TEXT.split())
 # Endings under which everybody may register: the name is one label longer there.
 _TWO_PART_TEXT = """
     co.uk org.uk ac.uk gov.uk com.au org.au net.au com.tr org.tr com.br org.br com.ua org.ua
@@ -75,14 +82,14 @@ def remote(letter: Letter) -> Iterator[Fault]:
 
 @rule("B09", Severity.REFUSE, "links are whole, and lead to the web", eased=True)
 def whole(letter: Letter) -> Iterator[Fault]:
-    if match := _UNRENDERED.search(letter.html + letter.text):
+    if match := _UNRENDERED.search(_STYLE.sub("", letter.html) + letter.text):
         yield Fault(f"`{match[0]}` was not filled in", clue=match[0], severity=Severity.REFUSE)
     for link in _targets(letter):
         parts = _split(link)
         host = (parts.hostname or "") if parts else ""
         if parts is None or not link.strip() or link.strip() == "#":
             yield Fault(f"a link that leads nowhere: `{link}`", clue=link)
-        elif parts.scheme in ("mailto", "tel"):
+        elif parts.scheme in _APPS:
             continue
         elif parts.scheme not in ("http", "https") or not host:
             yield Fault(f"a link that is not whole: {link}", "Write it with https://.", link)
@@ -103,7 +110,10 @@ def look_alikes(letter: Letter) -> Iterator[Fault]:
         parts = _split(anchor.get("href") or "")
         if shown is None or parts is None or parts.scheme not in ("http", "https"):
             continue
-        if _registrable(shown[1]) != _registrable(parts.hostname or ""):
+        begins = (anchor.text_content() or "").strip().lower()
+        if not begins.startswith(("http", "www.")) and shown[1].rpartition(".")[2] not in _ENDINGS:
+            continue  # `report.pdf`, `Node.js`, `3.5`: a name, not an address
+        if registrable(shown[1]) != registrable(parts.hostname or ""):
             yield Fault(
                 f"a link shows {shown[1]} and leads to {parts.hostname}, as phishing does",
                 "Show words, or the address itself.",
@@ -156,7 +166,7 @@ def _split(link: str) -> Any:
         return None
 
 
-def _registrable(host: str) -> str:
+def registrable(host: str) -> str:
     """The part of a host that somebody registered, by a short list of endings."""
     with suppress(UnicodeError):  # else as it stands
         host = host.encode("idna").decode()
