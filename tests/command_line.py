@@ -50,6 +50,12 @@ class CommandLine:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
 
+    def fall_back_to_english(self) -> None:
+        """From now on English stands in for every text that is not translated."""
+        path = self.root / "lists" / "bulletin.toml"
+        text = path.read_text("utf-8")
+        path.write_text(text.replace("[fallback]\n", '[fallback]\n"*" = ["en"]\n'), "utf-8")
+
     def import_people(self, text: str, *words: str) -> Said:
         self.write("people.csv", text)
         return self(

@@ -77,6 +77,7 @@ def test_each_reader_gets_their_language(shell: CommandLine, catcher: Catcher) -
 
 
 def test_the_next_issue_holds_only_what_is_new(shell: CommandLine, catcher: Catcher) -> None:
+    shell.fall_back_to_english()
     shell.import_people(PEOPLE)
     with shell.relay(catcher):
         first = shell("send", "--segment", "unions", "--yes", "--json").json["issue"]
@@ -219,6 +220,7 @@ def test_names_that_are_not_there(shell: CommandLine, words: tuple[str, ...], sa
 def test_broken_files_stop_the_compilation_and_nothing_else(
     shell: CommandLine, path: str, text: str, says: str
 ) -> None:
+    shell.fall_back_to_english()
     shell.write("issues/x.en.md", "---\nposts: [2026-11-24-welcome]\n---\n")
     shell.write(path, text)
     assert says in shell("compile", "x", code=1).err

@@ -79,7 +79,7 @@ def test_a_date_in_the_name_counts() -> None:
         ("---\ntitle: x\nsource_url: javascript:x\n---\n", "vote.en.md:3: `source_url` is not a web"),
         ("---\ntitle: x\nactions:\n- type: sgin\n---\n", "vote.en.md:3: unknown type of action `sgin`"),
         ("---\ntitle: x\nactions:\n- type: sign\n---\n", "needs a `label`"),
-        ("---\ntitle: x\nactions:\n- {type: sign, label: l}\n---\n", "needs `url` or `email`"),
+        ("---\ntitle: x\nactions:\n- {type: sign, label: l}\n---\n", "needs `url` or `email` or `reply`"),
         ("---\ntitle: x\nactions:\n- {type: letter, label: l, to: nobody}\n---\n", "`nobody` in an action"),
         ("---\ntitle: x\nactions: x\n---\n", "vote.en.md:3: `actions` must be a list of mappings"),
         ("---\ntitle: [x]\n---\n", "vote.en.md:2: `title` must be a text"),

@@ -49,7 +49,13 @@ def compiled(site: Site, story: str = STORY) -> tuple[Variant, ...]:
     wording = Wording(
         "The harbour stands still: news", "What the dockers want and how to help them today."
     )
-    plan = IssuePlan("w47", posts=("2026-11-20-harbour",), wordings={"en": wording}, file="x")
+    plan = IssuePlan(
+        "w47",
+        posts=("2026-11-20-harbour",),
+        fallback={"*": ("en",)},
+        wordings={"en": wording},
+        file="x",
+    )
     posts = sources.read_posts(site.root, "en")
     return compile.compile_issue(
         site, mailing_list, plan, posts, read_templates(site.root), NOW
@@ -130,7 +136,7 @@ def test_the_samples_are_the_readers_that_show_most(site: Site, store: Store) ->
             ("someone.with.a.long.address@example.org", "Bartholomew of the Harbour"),
         ]
     ):
-        checking._keep_sample(samples, recipient(number, address, "k", name, "en", "t"))
+        checking._keep_sample(samples, recipient(number, address, "k", name, "en", "", "", "t"))
     assert {kind: one.id for kind, one in samples.items()} == {
         "longest": 4, "emptiest": 1, "right to left": 2, "Cyrillic": 3,
     }  # fmt: skip

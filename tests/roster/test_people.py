@@ -58,8 +58,9 @@ def sent(store: Store, site: Site, name: str = "2026-11-20-bulletin") -> int:
         dispatch = dispatches.make(tx, choice, segment="unions", exclude="", now=NOW)
         dispatches.begin(tx, dispatch.id, NOW)
         dispatches.fill(
-            tx, dispatch.id, choice, left_out={}, language_of={}, default_language="en", now=NOW
-        )
+            tx, dispatch.id, choice, left_out={}, language_of={}, default_language="en",
+            built={"full"}, now=NOW,
+        )  # fmt: skip
         return issue.id
 
 

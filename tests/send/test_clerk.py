@@ -16,7 +16,9 @@ from mailout.store.claims import Claimed
 def delivery(number: int) -> Claimed:
     queued = "2026-11-24 10:00:00.000000"
     address = f"p{number}@example.org"
-    return Claimed(number, 1, 1, f"key{number}", "en", 0, queued, address, "", f"token{number}")
+    return Claimed(
+        number, 1, 1, f"key{number}", "en", "full", 0, queued, address, "", "", f"token{number}"
+    )
 
 
 def test_in_doubt_is_all_whose_end_nobody_could_tell_after_a_crash(site: Site) -> None:

@@ -86,6 +86,6 @@ def test_a_newer_store_is_refused(store: Store) -> None:
 
 
 def test_an_older_store_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema, "newest", lambda: "0004")
-    with pytest.raises(MailoutError, match=r"version 0003, this mailout needs 0004.*db upgrade"):
+    monkeypatch.setattr(schema, "newest", lambda: "0005")
+    with pytest.raises(MailoutError, match=r"version 0004, this mailout needs 0005.*db upgrade"):
         schema.require_newest(store)

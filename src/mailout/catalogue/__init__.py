@@ -9,13 +9,13 @@ Standards: GNU gettext `Plural-Forms`, CLDR (through babel).
 from __future__ import annotations
 
 import io
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date
+from babel.dates import format_date, get_timezone_name
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -70,6 +70,14 @@ def long_date(day: date, language: str) -> str:
     # `en` alone is American to CLDR; readers all over the world read the day first.
     locale = _locale("en-001" if normal(language) == "en" else language) or Locale("en", "001")
     return format_date(day, "long", locale)
+
+
+def long_moment(moment: datetime, language: str) -> str:
+    """Day, hour and zone of an aware moment: `Saturday, 5 December 2026, 18:00 CET`."""
+    locale = _locale("en-001" if normal(language) == "en" else language) or Locale("en", "001")
+    day = format_date(moment.date(), "full", locale)
+    zone = get_timezone_name(moment, "short", locale=locale)
+    return f"{day}, {moment:%H:%M} {zone}"
 
 
 def greeting(name: str, language: str) -> str:

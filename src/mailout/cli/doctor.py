@@ -21,6 +21,7 @@ from mailout.config.site import find_root, read_site
 from mailout.config.templates import read_templates
 from mailout.core.errors import MailoutError
 from mailout.core.issue import IssuePlan
+from mailout.core.language import EVERY_OTHER
 from mailout.core.post import Post
 from mailout.core.site import MailingList, Relay, Site
 from mailout.core.token import LEAVE_LENGTH
@@ -111,7 +112,8 @@ def _render(site: Site, mailing_list: MailingList) -> None:
     posts = {"sample": {post.language: post}}
     names = {name.split(".")[0] for name in templates if "/" not in name and ".html." in name}
     for name in sorted(names):
-        plan = IssuePlan("sample", mailing_list.id, name, ("sample",))
+        fallback = {EVERY_OTHER: (post.language,)}
+        plan = IssuePlan("sample", mailing_list.id, name, ("sample",), fallback=fallback)
         compile_issue(site, mailing_list, plan, posts, templates, datetime.now(UTC))
 
 

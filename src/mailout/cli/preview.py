@@ -15,6 +15,7 @@ from mailout.cli.console import opened, read_again, read_site, say
 from mailout.cli.issues import known_issue
 from mailout.cli.publishing import compiled_unless_out
 from mailout.cli.sending import signers_of
+from mailout.core import edition
 from mailout.core.address import Address, BadAddress
 from mailout.core.delivery import Verdict
 from mailout.core.errors import MailoutError, UsageError, nearest
@@ -80,13 +81,25 @@ class _Look:
             raise UsageError(f"nobody has the address `{reader}`")
         mailing_list = self.site.list_named(found.list_id)
         seen = viewing.letters(self.site, mailing_list, variants, person, datetime.now(UTC))
-        return Seen(
-            [
-                Sheet(one.variant.language, one.variant.subject, one.html, one.text, one.source)
-                for one in seen
-            ],
-            viewing.language_for(mailing_list, variants, person),
+        usual = edition.standard({variant.edition for variant in variants})
+        sheets = [
+            Sheet(
+                one.variant.language,
+                one.variant.subject,
+                one.html,
+                one.text,
+                one.source,
+                "" if one.variant.edition == usual else one.variant.edition,
+            )
+            for one in seen
+        ]
+        theirs = viewing.variant_for(mailing_list, variants, person)
+        first = next(
+            sheet
+            for sheet, variant in zip(sheets, variants, strict=True)
+            if (variant.language, variant.edition) == theirs
         )
+        return Seen(sheets, first.name)
 
     def _compiled(self) -> Issue:
         """The issue, compiled anew if a file has changed since."""
@@ -110,8 +123,19 @@ def _key(site: Site, text: str) -> str:
 @click.argument("issue")
 @click.option("--to", "to", required=True, metavar="ADDRESS", help="Who gets the proof.")
 @click.option("--language", "-l", multiple=True, help="Only this language; may stand repeatedly.")
+@click.option(
+    "--edition", "editions", multiple=True, help="Such as low-data; repeatedly for several."
+)
+@click.option("--country", default="", help="As readers in this country get it.")
 @click.pass_context
-def test_command(context: click.Context, issue: str, to: str, language: tuple[str, ...]) -> None:
+def test_command(
+    context: click.Context,
+    issue: str,
+    to: str,
+    language: tuple[str, ...],
+    editions: tuple[str, ...],
+    country: str,
+) -> None:
     """Mail a proof of a compiled ISSUE to one address: a mail for each language.
 
     It is no delivery: nothing is recorded, and its links lead nowhere.
@@ -127,11 +151,20 @@ def test_command(context: click.Context, issue: str, to: str, language: tuple[st
         found = known_issue(store, issue)
         with store.reading() as tx:
             variants = issues.variants(tx, found.id)
-    known = [variant.language for variant in variants]
+    known = list(dict.fromkeys(variant.language for variant in variants))
+    built = {variant.edition for variant in variants}
+    for one in editions:
+        if one not in built:
+            raise UsageError(f"the issue has no `{one}` edition", fix=nearest(one, built))
     for code in language:
         if code not in known:
             raise UsageError(f"the issue has no `{code}`", fix=nearest(code, known))
-    chosen = [variant for variant in variants if not language or variant.language in language]
+    wanted = editions or (edition.standard(built),)
+    chosen = [
+        variant.in_country(country.upper())
+        for variant in variants
+        if variant.edition in wanted and (not language or variant.language in language)
+    ]
     readers = [build.sample_reader(variant.language, address) for variant in chosen]
     mailing_list, now = site.lists[found.list_id], datetime.now(UTC)
     outcomes = asyncio.run(
@@ -139,7 +172,7 @@ def test_command(context: click.Context, issue: str, to: str, language: tuple[st
     )
     refused = 0
     for variant, outcome in zip(chosen, outcomes, strict=True):
-        say(f"{variant.language}: {outcome.verdict.value} ({outcome.reply})")
+        say(f"{variant.language} {variant.edition}: {outcome.verdict.value} ({outcome.reply})")
         refused += outcome.verdict is not Verdict.ACCEPTED
     if refused:
         raise MailoutError(f"{refused} of {len(chosen)} proofs were not taken")

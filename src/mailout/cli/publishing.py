@@ -11,7 +11,7 @@ from mailout.core.issue import IssuePlan
 from mailout.core.site import MailingList, Site
 from mailout.publish import build, compile, draft, sources
 from mailout.publish.compile import Compiled
-from mailout.store import issues
+from mailout.store import issues, readiness
 from mailout.store.engine import Store
 from mailout.store.issues import Issue
 
@@ -35,12 +35,13 @@ def only_list(site: Site, list_id: str | None, where: str = "") -> MailingList:
     raise UsageError("which list?", where=where, fix=f"There are: {', '.join(site.lists)}.")
 
 
-def compile_plan(site: Site, mailing_list: MailingList, plan: IssuePlan) -> Compiled:
+def compile_plan(site: Site, store: Store, mailing_list: MailingList, plan: IssuePlan) -> Compiled:
     """The plan's issue compiled, nothing recorded. Warnings go to standard error."""
     posts = sources.read_posts(site.root, mailing_list.default_language)
-    compiled = compile.compile_issue(
-        site, mailing_list, plan, posts, read_templates(site.root), datetime.now(UTC)
-    )
+    with store.reading() as tx:
+        wanted = readiness.editions(tx, mailing_list.id, mailing_list.settings.blocked_in)
+    templates, now = read_templates(site.root), datetime.now(UTC)
+    compiled = compile.compile_issue(site, mailing_list, plan, posts, templates, now, wanted)
     for warning in compiled.warnings:
         note(f"{plan.name}: {warning}")
     return compiled
@@ -53,10 +54,10 @@ def compile_and_save(site: Site, store: Store, name: str) -> Issue:
     """
     plan = sources.read_issue(site.root, name, default_language(site))
     mailing_list = list_of(site, plan)
-    compiled = compile_plan(site, mailing_list, plan)
+    compiled = compile_plan(site, store, mailing_list, plan)
     now = datetime.now(UTC)
     issue = compile.save(store, mailing_list, plan, compiled, now)
-    build.write(site, mailing_list, name, compiled.variants, now)
+    build.write(site, mailing_list, plan, compiled, now)
     return issue
 
 

@@ -267,7 +267,13 @@ def _new_dispatch(site: Site, store: Store, order: _Order, issue: Issue) -> Disp
         with store.writing() as tx:
             issues.approve(tx, issue, now)
     return plan.order(
-        store, chosen, order.segment.name, order.exclude, now, order.at, order.priority
+        store,
+        chosen,
+        order.segment.name,
+        order.exclude,
+        now,
+        order.at,
+        Priority.URGENT if issue.urgent else order.priority,
     )
 
 
@@ -292,7 +298,7 @@ def _show_dry(site: Site, store: Store, order: _Order, target: Target | None) ->
         if drafted is None:
             _nothing(order, "every post was sent already")
             return
-        variants = compile_plan(site, order.mailing_list, drafted).variants
+        variants = compile_plan(site, store, order.mailing_list, drafted).variants
         name, issue_id = drafted.name, 0
     audience = plan.preview(store, _choice(order, issue_id))
     _show_audience(order, name, variants, audience)
@@ -307,8 +313,8 @@ def _show_audience(
 ) -> None:
     """What is about to happen, on standard error: standard output is for the result."""
     note(f"\n{name} to {order.segment}" + (f" less {order.exclude}" if order.exclude else ""))
-    for variant in variants:
-        note(f"  {variant.language}: {variant.subject}")
+    for language, subject in {variant.language: variant.subject for variant in variants}.items():
+        note(f"  {language}: {subject}")
     readers = ", ".join(
         f"{n} {code or '(none)'}" for code, n in sorted(audience.by_language.items())
     )

@@ -17,6 +17,7 @@ import click
 
 from mailout.cli import console
 from mailout.cli.console import JSON, as_json, local, note, opened, read_site, say, table
+from mailout.cli.editions import edition_
 from mailout.core.errors import MailoutError, UsageError
 from mailout.core.subscriber import Subscriber
 from mailout.core.subscription import SubscriptionState
@@ -36,6 +37,9 @@ def subscribers_command() -> None:
     Example:
       mailout subscribers import people.csv --list bulletin --consent "signed at the gate"
     """
+
+
+subscribers_command.add_command(edition_)
 
 
 @subscribers_command.command("import")

@@ -10,22 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
-from mailout.config import keys, toml
-from mailout.core import language
-from mailout.core.address import Address, BadAddress
-from mailout.core.errors import BadFile, MailoutError, UsageError, nearest, place
-from mailout.core.message import Sender
-from mailout.core.segment import parse as parse_rule
+from mailout.config import keys, lists, mailbox, targets, toml
+from mailout.core.errors import BadFile, UsageError, place
 from mailout.core.site import (
     Brand,
     Dkim,
     Identity,
-    ListSettings,
-    MailingList,
     Pages,
     Provider,
     Relay,
@@ -36,7 +30,6 @@ from mailout.core.site import (
 
 FILE = "config.toml"
 _URL_OPTIONS = ("connections", "depth", "per_connection", "per_minute", "per_day")
-_LIST_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _DOMAIN = re.compile(r"(?:\*\.)?[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9-]+)+")
 _HOST_AND_PORT = re.compile(r"([^:]+|\[[^\]]*\]):(\d+)")
 _SCHEMES = {"smtp": ("starttls", 587), "smtps": ("tls", 465), "smtp+plain": ("none", 25)}
@@ -99,7 +92,8 @@ def read_site(root: Path) -> Site:
         sending=config.sending,
         pages=config.pages,
         brand=config.brand,
-        lists=_read_lists(root),
+        lists=lists.read(root),
+        targets=targets.read(root),
         keys=keys.read(root),
     )
 
@@ -183,7 +177,7 @@ def _check_config(config: _ConfigFile, source: str) -> None:
         dkim.check(config.dkim, source, FILE)
     _check_sending(config.sending, source)
     if config.sending.return_path:
-        _address(
+        mailbox.check(
             config.sending.return_path,
             place(FILE, toml.line_of(source, ("sending", "return_path"))),
         )
@@ -289,84 +283,3 @@ def _check_relay(relay: Relay, where: Callable[[str], str]) -> None:
         )
     if not 0 < relay.port < 65536:
         raise BadFile("`port` must be from 1 to 65535", where=where("port"))
-
-
-def _read_lists(root: Path) -> dict[str, MailingList]:
-    lists = {}
-    for path in sorted((root / "lists").glob("*.toml")):
-        shown = f"lists/{path.name}"
-        if not _LIST_ID.fullmatch(path.stem):
-            raise BadFile(
-                "a list's file name may hold only a-z, 0-9 and hyphens before `.toml`", where=shown
-            )
-        values, source = toml.read(path, shown)
-        lists[path.stem] = _read_list(path.stem, values, source, shown)
-    if not lists:
-        raise MailoutError(
-            "the site has no mailing list", where="lists/", fix="Write lists/bulletin.toml."
-        )
-    return lists
-
-
-def _read_list(list_id: str, values: dict[str, Any], source: str, shown: str) -> MailingList:
-    if "sender" in values:
-        raise BadFile(
-            "unknown key `sender`",
-            where=place(shown, toml.line_of(source, ("sender",))),
-            fix="Did you mean `from`?",
-        )
-    if "from" not in values:
-        raise BadFile("the key `from` is missing", where=shown)
-    values = {("sender" if key == "from" else key): value for key, value in values.items()}
-    settings = toml.check(ListSettings, values, source, shown)
-
-    def line(*path: str) -> str:
-        return place(shown, toml.line_of(source, path))
-
-    try:
-        Sender.parse(settings.sender)
-    except MailoutError as error:
-        raise BadFile(error.what, where=line("from"), fix=error.fix) from None
-    for key in ("reply_to", "contact"):
-        if value := getattr(settings, key):
-            _address(value, line(key))
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z0-9.-]+", settings.list_id):
-        raise BadFile(
-            f"`{settings.list_id}` is not a List-Id",
-            where=line("list_id"),
-            fix="Write it like a host name: bulletin.news.example.org (RFC 2919).",
-        )
-    if not settings.languages:
-        raise BadFile("`languages` is empty", where=line("languages"))
-    for code in settings.languages:
-        if meant := language.mistaken_for(code):
-            raise BadFile(
-                f"`{code}` is a country, not a language",
-                where=line("languages"),
-                fix=f"Write `{meant}`.",
-            )
-        if not language.is_code(code):
-            raise BadFile(f"`{code}` is not a language code", where=line("languages"))
-    for asked, choices in settings.fallback.items():
-        for code in (asked, *choices):
-            if code not in settings.languages:
-                raise BadFile(
-                    f"`{code}` is not among the list's languages",
-                    where=line("fallback", asked),
-                    fix=nearest(code, settings.languages),
-                )
-    for name, segment in settings.segments.items():
-        if not _LIST_ID.fullmatch(name):
-            raise BadFile(
-                f"a segment cannot be called `{name}`: use a-z, 0-9 and hyphens",
-                where=line("segments", name),
-            )
-        parse_rule(segment.rule, where=line("segments", name, "rule"))
-    return MailingList(list_id, settings)
-
-
-def _address(text: str, where: str) -> None:
-    try:
-        Address.parse(text)
-    except BadAddress as error:
-        raise BadFile(f"`{text}`: {error}", where=where) from None

@@ -8,14 +8,17 @@ further language has a file of its own beside it that holds subject, preheader a
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from mailout.core import front_matter, language
+from mailout.core import front_matter, language, places
+from mailout.core.edition import Edition
 from mailout.core.errors import BadFile, place
 from mailout.core.front_matter import FrontMatter
+from mailout.core.site import MailingList
 
 
 class IssueState(StrEnum):
@@ -26,7 +29,11 @@ class IssueState(StrEnum):
     CANCELLED = "cancelled"
 
 
-_KEYS = frozenset(["list", "template", "subject", "preheader", "posts", "lang", "full_text"])
+# What an issue says once, in one of its files.
+_ONCE = frozenset(
+    ["list", "template", "posts", "full_text", "sections", "urgent", "archive", "fallback"]
+)
+_KEYS = _ONCE | {"subject", "preheader", "lang"}
 _NAME = re.compile(
     r"(?P<name>.+?)(?:\.(?P<lang>[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*))?\.(?:md|markdown)"
 )
@@ -44,32 +51,60 @@ class Wording:
 
 @dataclass(frozen=True, slots=True)
 class IssuePlan:
-    """An issue as its files ask for it. `full_text` prints posts whole, not as excerpts."""
+    """An issue as its files ask for it.
+
+    `full_text` prints posts whole, not as excerpts; `sections` puts them under headings; an
+    `urgent` one overtakes others; `archive` says whether it is shown there. `fallback` names for
+    a language those that stand in where a text is not translated, before the list's own.
+    """
 
     name: str
     list_id: str = ""
     template: str = "bulletin"
     posts: tuple[str, ...] = ()
     full_text: bool = False
+    sections: bool = False
+    urgent: bool = False
+    archive: bool = True
+    fallback: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     wordings: Mapping[str, Wording] = field(default_factory=dict)
     file: str = ""
+
+    def fallback_of(self, mailing_list: MailingList) -> Mapping[str, Sequence[str]]:
+        """What stands in for what: as the issue says, else as its list does."""
+        return {**mailing_list.settings.fallback, **self.fallback}
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One language of a compiled issue. `html` and `text` hold the slots of `core.message`."""
+    """One language and edition of a compiled issue. `html` (empty in the text edition) and `text`
+    hold slots (`core.slot`), and marks that `by_country` tells the meaning of (`core.places`)."""
 
     language: str
     subject: str
     html: str
     text: str
-    edition: str = "full"
+    edition: str = Edition.FULL
+    by_country: places.Table = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
         """64 hex digits over everything that is sent of this variant."""
-        parts = (self.language, self.edition, self.subject, self.html, self.text)
+        parts = [self.language, self.edition, self.subject, self.html, self.text]
+        if self.by_country:
+            parts.append(json.dumps(places.packed(self.by_country), ensure_ascii=False))
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    def in_country(self, country: str) -> Variant:
+        """The variant as readers in a country (empty: in any other) get it, without marks."""
+        if not self.by_country:
+            return self
+        return replace(
+            self,
+            html=places.filled(self.html, self.by_country, country, html=True),
+            text=places.filled(self.text, self.by_country, country, html=False),
+            by_country={},
+        )
 
 
 def content_hash(variants: tuple[Variant, ...]) -> str:
@@ -113,14 +148,12 @@ def parse(texts: Mapping[str, str], default_language: str) -> IssuePlan:
     if not plan.file:
         file = sorted(texts)[0]
         raise BadFile("an issue needs `posts` in one of its files", where=place(file, 1))
-    return IssuePlan(
-        plan.name, plan.list_id, plan.template, plan.posts, plan.full_text, wordings, plan.file
-    )
+    return replace(plan, wordings=wordings)
 
 
 def _main_file(plan: IssuePlan, head: FrontMatter, name: str, file: str) -> IssuePlan:
     """The plan, completed from this file if it is the one that names the posts."""
-    asked = sorted({"list", "template", "posts", "full_text"} & head.values.keys())
+    asked = sorted(_ONCE & head.values.keys())
     if not asked:
         return plan
     if plan.file:
@@ -134,11 +167,32 @@ def _main_file(plan: IssuePlan, head: FrontMatter, name: str, file: str) -> Issu
         raise BadFile("an issue needs `posts`", where=head.at("posts"))
     if len(set(posts)) != len(posts):
         raise BadFile("a post stands twice in `posts`", where=head.at("posts"))
+    template = head.text("template", "bulletin")
     return IssuePlan(
         name=name,
         list_id=head.text("list"),
-        template=head.text("template", "bulletin"),
+        template=template,
         posts=posts,
         full_text=head.flag("full_text"),
+        sections=head.flag("sections"),
+        urgent=head.flag("urgent", template == "appeal"),
+        archive=head.flag("archive", True),
+        fallback=_fallback(head),
         file=file,
     )
+
+
+def _fallback(head: FrontMatter) -> dict[str, tuple[str, ...]]:
+    value = head.values.get("fallback") or {}
+    if not isinstance(value, Mapping):
+        raise BadFile(
+            "`fallback` must name languages", where=head.at("fallback"), fix="Write `{de: en}`."
+        )
+    found = {}
+    for code, others in value.items():
+        choices = others if isinstance(others, list) else [others]
+        for one in (code, *choices):
+            if one != language.EVERY_OTHER and not language.is_code(str(one)):
+                raise BadFile(f"`{one}` is not a language code", where=head.at("fallback"))
+        found[str(code)] = tuple(language.normal(str(one)) for one in choices)
+    return found

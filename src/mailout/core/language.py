@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+EVERY_OTHER = "*"
+"""What stands in a fallback for each language that has no entry of its own."""
+
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "ur", "he", "ckb", "ug", "ps", "sd", "yi"})
 
 # Country codes that are often typed for a language.
@@ -40,7 +43,13 @@ def chain(
 ) -> tuple[str, ...]:
     """The languages to try for a reader of `wanted`, best first; `offered[0]` is the last resort.
 
-    `fallback` names for a language those that its readers rather read than the first one.
+    `fallback` names for a language (or for `*`, every other one) those that its readers rather
+    read than the first one.
     """
-    steps = [wanted, wanted.split("-")[0], *fallback.get(wanted.split("-")[0], ()), *offered]
+    steps = [wanted, wanted.split("-")[0], *stated(wanted, fallback), *offered]
     return tuple(dict.fromkeys(step for step in steps if step in offered))
+
+
+def stated(wanted: str, fallback: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """The languages that `fallback` names for one, and behind them those for every other."""
+    return (*fallback.get(wanted.split("-")[0], ()), *fallback.get(EVERY_OTHER, ()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -16,6 +17,7 @@ from markdown_it.token import Token
 MORE = "<!--more-->"
 """The mark behind a post's opening; stands on a line of its own."""
 
+_OPENING, _WORTH_CUTTING = 600, 800  # characters of an automatic opening, and left behind it
 _TOP_LEVEL = 3  # a post's title is h2, so its body begins at h3
 
 
@@ -27,12 +29,37 @@ class Cut:
     shortened: bool
 
 
-def cut(body: str, excerpt: str, full_text: bool) -> Cut:
-    """The opening of a post: to its `<!--more-->` mark, else its excerpt, else all of it."""
+def cut(body: str, excerpt: str, whole: bool, *, automatic: bool = False) -> Cut:
+    """The opening of a post: to its `<!--more-->` mark, else its excerpt, else all of it.
+
+    `automatic` also cuts a long one that has neither, behind a paragraph, where enough would be
+    left to make the way to its page worth while.
+    """
     opening, mark, _ = body.partition(MORE)
-    if full_text or not (mark or excerpt):
+    if whole:
         return Cut(body.replace(MORE, ""), shortened=False)
-    return Cut(opening.strip() if mark else excerpt, shortened=True)
+    if mark or excerpt:
+        return Cut(opening.strip() if mark else excerpt, shortened=True)
+    end = _natural_end(body) if automatic else None
+    return Cut(body, shortened=False) if end is None else Cut(body[:end].strip(), shortened=True)
+
+
+def _natural_end(body: str) -> int | None:
+    """Where in a long body its opening ends: behind a paragraph, and never before the list, the
+    quotation or the table that the paragraph announces. None if it is not worth cutting."""
+    if len(body) < _OPENING + _WORTH_CUTTING:
+        return None
+    starts = [0]
+    for line in body.splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    blocks = [token for token in parser().parse(body) if token.level == 0 and token.map]
+    for block, after in pairwise(block for block in blocks if block.nesting >= 0):
+        end = starts[(block.map or [0, 0])[1]]
+        if block.type == "paragraph_open" and after.type in ("paragraph_open", "heading_open"):
+            announces = body[:end].rstrip().endswith((":", "：", "؛"))
+            if end >= _OPENING and not announces and len(body) - end >= _WORTH_CUTTING:
+                return end
+    return None
 
 
 def parser() -> MarkdownIt:

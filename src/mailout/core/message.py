@@ -162,15 +162,23 @@ def prepare_message(variant: Variant, headers: ListHeaders) -> Prepared:
         "X-Auto-Response-Suppress: OOF, AutoReply",
         f"Content-Language: {variant.language}",
         "MIME-Version: 1.0",
-        f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"',
     ]
-    delimiter = f"--{boundary}\r\n".encode()
+    parts = [("plain", prepare(variant.text))]
+    delimiter = b""
+    if variant.html:
+        parts.append(("html", prepare(variant.html)))
+        lines.append(f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"')
+        delimiter = f"--{boundary}\r\n".encode()
+    else:  # the text edition is a message of one part, whose head is the message's own
+        lines += _part_lines(*parts[0])
     pieces = ["".join(f"{line}\r\n" for line in lines).encode("ascii"), b""]
     places: dict[tuple[str, bool], list[int]] = {}
     whole = []
-    for subtype, source in (("plain", variant.text), ("html", variant.html)):
-        part, in_html = prepare(source), subtype == "html"
-        pieces.append(delimiter + _part_head(subtype, part))
+    for subtype, part in parts:
+        in_html = subtype == "html"
+        if delimiter:
+            head = "".join(f"{line}\r\n" for line in _part_lines(subtype, part))
+            pieces.append(delimiter + head.encode() + b"\r\n")
         if isinstance(part, Base64):
             whole.append((len(pieces), part, in_html))
             pieces.append(b"")
@@ -179,7 +187,8 @@ def prepare_message(variant: Variant, headers: ListHeaders) -> Prepared:
                 places.setdefault((name, in_html), []).append(len(pieces) + at)
             pieces += part.pieces
         pieces.append(b"\r\n")
-    pieces.append(delimiter[:-2] + b"--\r\n")
+    if delimiter:
+        pieces.append(delimiter[:-2] + b"--\r\n")
     return Prepared(
         pieces=tuple(pieces),
         quoted=tuple((name, html, tuple(at)) for (name, html), at in places.items()),
@@ -233,11 +242,11 @@ def _phrase(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _part_head(subtype: str, part: Part) -> bytes:
-    return (
-        f"Content-Type: text/{subtype}; charset=utf-8\r\n"
-        f"Content-Transfer-Encoding: {part.transfer_encoding}\r\n\r\n"
-    ).encode()
+def _part_lines(subtype: str, part: Part) -> list[str]:
+    return [
+        f"Content-Type: text/{subtype}; charset=utf-8",
+        f"Content-Transfer-Encoding: {part.transfer_encoding}",
+    ]
 
 
 def _escaped(value: str) -> str:

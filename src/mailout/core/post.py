@@ -7,15 +7,14 @@ The language may also stand in the front matter (`lang`), and the key as well (`
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
-from mailout.core import front_matter, language
-from mailout.core.address import Address, BadAddress
+from mailout.core import action, front_matter, language, meeting
+from mailout.core.action import Action, is_web_url
 from mailout.core.errors import BadFile, nearest, place
 from mailout.core.front_matter import FrontMatter
+from mailout.core.meeting import Meeting
 
 KINDS = {
     "article": "Article",
@@ -25,6 +24,7 @@ KINDS = {
     "appeal": "Appeal",
     "statement": "Statement",
     "press-release": "Press release",
+    "event": "Event",
     "about": "About us",
 }
 """The kinds of posts, each with the message id of its label in the catalogues."""
@@ -45,18 +45,10 @@ _KEYS = frozenset(
         "excerpt",
         "draft",
         "actions",
+        "event",
+        "embargo",
     ]
 )
-_ACTION_KEYS = frozenset(["type", "label", "url", "email", "to", "cc", "subject", "body"])
-_ACTION_NEEDS = {
-    "sign": ("url", "email"),
-    "letter": ("to",),
-    "message": ("to",),
-    "donate": ("url",),
-    "sponsor": ("url", "email"),
-}
-"""What an action must have: all of a letter's, a message's and a donation's, one of the others'."""
-
 _NAME = re.compile(
     r"(?P<key>.+?)(?:\.(?P<lang>[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*))?\.(?:md|markdown)"
 )
@@ -64,22 +56,11 @@ _DATED = re.compile(r"(\d{4}-\d{2}-\d{2})-")
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
-    """What an appeal asks of its reader; the fields that its `type` does not need are empty."""
-
-    type: str
-    label: str
-    url: str = ""
-    email: str = ""
-    to: str = ""
-    cc: tuple[str, ...] = ()
-    subject: str = ""
-    body: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Post:
-    """One post in one language. `body` is Markdown; `body_line` is where it begins in `file`."""
+    """One post in one language. `body` is Markdown; `body_line` is where it begins in `file`.
+
+    `embargo` is the time, in the site's zone, before which nobody may publish it.
+    """
 
     key: str
     language: str
@@ -97,7 +78,9 @@ class Post:
     categories: tuple[str, ...] = ()
     excerpt: str = ""
     draft: bool = False
-    actions: tuple[Action, ...] = field(default_factory=tuple)
+    actions: tuple[Action, ...] = ()
+    event: Meeting | None = None
+    embargo: datetime | None = None
 
 
 def parse(text: str, file: str, default_language: str) -> Post:
@@ -139,7 +122,9 @@ def parse(text: str, file: str, default_language: str) -> Post:
         categories=head.texts("categories"),
         excerpt=head.text("excerpt"),
         draft=head.flag("draft"),
-        actions=_actions(head),
+        actions=action.parse_all(head.values.get("actions"), head.at("actions")),
+        event=meeting.parse(head.values.get("event"), head.at("event")),
+        embargo=_embargo(head),
     )
 
 
@@ -178,68 +163,15 @@ def _date(head: FrontMatter, key: str) -> date | None:
         ) from None
 
 
+def _embargo(head: FrontMatter) -> datetime | None:
+    value = head.values.get("embargo")
+    return meeting.moment(value, "embargo", head.at("embargo")) if value is not None else None
+
+
 def _url(head: FrontMatter, key: str) -> str:
     url = head.text(key)
-    if url and not _is_web_url(url):
+    if url and not is_web_url(url):
         raise BadFile(
             f"`{key}` is not a web address", where=head.at(key), fix="Begin it with https://."
         )
     return url
-
-
-def _is_web_url(url: str) -> bool:
-    return bool(re.fullmatch(r"https?://[^\s<>\"]+", url))
-
-
-def _actions(head: FrontMatter) -> tuple[Action, ...]:
-    value = head.values.get("actions") or []
-    where = head.at("actions")
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise BadFile("`actions` must be a list of mappings", where=where)
-    return tuple(_action(item, where) for item in value)
-
-
-def _action(item: Mapping[str, Any], where: str) -> Action:
-    for key in item:
-        if key not in _ACTION_KEYS:
-            raise BadFile(
-                f"unknown key `{key}` in an action",
-                where=where,
-                fix=nearest(str(key), _ACTION_KEYS),
-            )
-    kind = str(item.get("type", ""))
-    if kind not in _ACTION_NEEDS:
-        raise BadFile(
-            f"unknown type of action `{kind}`", where=where, fix=nearest(kind, _ACTION_NEEDS)
-        )
-    label = str(item.get("label") or "").strip()
-    if not label:
-        raise BadFile(f"the action `{kind}` needs a `label`", where=where)
-    needed = _ACTION_NEEDS[kind]
-    if not any(item.get(key) for key in needed):
-        raise BadFile(
-            f"the action `{kind}` needs " + " or ".join(f"`{key}`" for key in needed), where=where
-        )
-    url = str(item.get("url") or "").strip()
-    if url and not _is_web_url(url):
-        raise BadFile(f"`{url}` is not a web address", where=where, fix="Begin it with https://.")
-    copies = item.get("cc") or []
-    return Action(
-        type=kind,
-        label=label,
-        url=url,
-        email=_mail(item.get("email"), where),
-        to=_mail(item.get("to"), where),
-        cc=tuple(_mail(cc, where) for cc in (copies if isinstance(copies, list) else [copies])),
-        subject=str(item.get("subject") or "").strip(),
-        body=str(item.get("body") or "").strip(),
-    )
-
-
-def _mail(value: object, where: str) -> str:
-    if not value:
-        return ""
-    try:
-        return Address.parse(str(value)).text
-    except BadAddress as error:
-        raise BadFile(f"`{value}` in an action: {error}", where=where) from None

@@ -1,21 +1,21 @@
 """Templates: Jinja in a sandbox, fed with plain values only.
 
-An author's mistake names the template and line. Templates come as a mapping of name to
-source, so nothing here reads a file.
+An author's mistake names the template and line, and so does a template that would not end.
+Templates come as a mapping of name to source, so nothing here reads a file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from gettext import NullTranslations
 from typing import Any
 
 from jinja2 import DictLoader, StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2 import TemplateNotFound as JinjaTemplateNotFound
 from jinja2.exceptions import SecurityError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mailout.core import plain
+from mailout.core.bounds import LARGEST, BoundedEnvironment
 from mailout.core.errors import BadFile, nearest, place
 
 
@@ -24,7 +24,7 @@ class Templates:
 
     def __init__(self, sources: Mapping[str, str], words: NullTranslations) -> None:
         self.sources = sources
-        self.environment = ImmutableSandboxedEnvironment(
+        self.environment = BoundedEnvironment(
             loader=DictLoader(dict(sources)),
             autoescape=lambda name: bool(name) and ".html" in str(name),
             undefined=StrictUndefined,
@@ -46,7 +46,8 @@ class Templates:
         if name not in self.sources:
             raise BadFile(f"there is no template `{name}`", fix=nearest(name, self.sources))
         try:
-            return self.environment.get_template(name).render(context)
+            self.environment.begin()
+            return "".join(self._pieces(name, context))
         except TemplateSyntaxError as error:
             raise BadFile(
                 error.message or "unreadable template",
@@ -66,6 +67,15 @@ class Templates:
             ) from None
         except (TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
             raise BadFile(f"the template failed: {error}", where=_where(error, name)) from None
+
+    def _pieces(self, name: str, context: Mapping[str, object]) -> Iterator[str]:
+        """The output, piece by piece, so that one without end is stopped."""
+        size = 0
+        for piece in self.environment.get_template(name).generate(context):
+            size += len(piece)
+            if size > LARGEST:
+                raise SecurityError(f"the template prints more than {LARGEST:,} characters")
+            yield piece
 
 
 def _where(error: BaseException, name: str) -> str:

@@ -16,6 +16,7 @@ from mailout.core.errors import UsageError, nearest
 from mailout.core.keys import Keys
 from mailout.core.segment import Rule
 from mailout.core.segment import parse as parse_rule
+from mailout.core.target import Targets
 
 _STRICT: dict[str, object] = {"extra": "forbid"}
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -163,8 +164,23 @@ class SegmentSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Press:
+    """`[press]` of a list: whom journalists reach, and who we are, the latter per language."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    name: str = ""
+    phone: str = ""
+    email: str = ""
+    boilerplate: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListSettings:
-    """One `lists/NAME.toml`. The first of `languages` is the one everybody can fall back to."""
+    """One `lists/NAME.toml`. The first of `languages` is the one everybody can fall back to.
+
+    `blocked_in` are countries from which the site cannot be reached: readers there get whole
+    posts. `signature` (Markdown) is per language; `categories` names each category per language.
+    """
 
     __pydantic_config__: ClassVar = _STRICT
     name: str
@@ -179,6 +195,10 @@ class ListSettings:
     why: Mapping[str, str] = field(default_factory=dict)
     fallback: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     segments: Mapping[str, SegmentSettings] = field(default_factory=dict)
+    blocked_in: tuple[str, ...] = ()
+    signature: Mapping[str, str] = field(default_factory=dict)
+    press: Press = field(default_factory=Press)
+    categories: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +249,7 @@ class Site:
     pages: Pages
     brand: Brand
     lists: Mapping[str, MailingList]
+    targets: Mapping[str, Targets] = field(default_factory=dict)
     keys: Keys
 
     @property

@@ -11,12 +11,13 @@ from mailout.core.subscription import SubscriptionState
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A subscriber's subscription to one list."""
+    """A subscriber's subscription to one list; an empty `edition` is the standard one."""
 
     list_id: str
     state: SubscriptionState
     joined_at: datetime
     changed_at: datetime
+    edition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +35,7 @@ class Subscriber:
     tags: tuple[str, ...] = ()
     memberships: tuple[Membership, ...] = ()
     fields: Mapping[str, object] = field(default_factory=dict)
+
+    def edition_on(self, list_id: str) -> str:
+        """The edition they chose of a list's issues; empty if none, or if not on the list."""
+        return next((one.edition for one in self.memberships if one.list_id == list_id), "")

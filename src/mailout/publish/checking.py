@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from mailout.catalogue import greeting
@@ -22,11 +23,12 @@ from mailout.core.check.names import DEMANDS, KeyName, Ours
 from mailout.core.check.rule import Finding, Severity, check, rules_of_messages
 from mailout.core.dkim import Signer, sign
 from mailout.core.issue import Variant
-from mailout.core.message import BadHeader, Prepared, Reader, list_headers, prepare_message
+from mailout.core.message import BadHeader, Reader, list_headers
 from mailout.core.site import MailingList, Site
 from mailout.core.token import message_ids
+from mailout.core.variants import Variants, for_reader
 from mailout.publish.build import sample_reader
-from mailout.publish.compile import why_you_get_this
+from mailout.publish.sheet import why_you_get_this
 from mailout.store import readiness
 from mailout.store.engine import Store, Tx
 from mailout.store.readiness import Recipient
@@ -72,36 +74,38 @@ def check_issue(
 
     Raises: BadHeader for a subject or a list's value that no header can hold.
     """
-    headers = list_headers(site, mailing_list)
-    prepared = {variant.language: prepare_message(variant, headers) for variant in variants}
+    ready = Variants(variants, list_headers(site, mailing_list))
     identity = message_ids(
         site.keys.message_id, issue_id, site.identity.message_id_domain
     )  # fmt: skip
-    samples: dict[str, dict[str, Recipient]] = {code: {} for code in prepared}
+    samples: dict[tuple[str, str], dict[str, Recipient]] = {
+        (one.language, one.edition): {} for one in variants
+    }
     unmakeable: list[Recipient] = []
     rendered = 0
-    variant_of = _variants_of(mailing_list, prepared)
+    variant_of = _variants_of(mailing_list, ready)
     with store.reading() as tx:
         for one in readiness.recipients(tx, mailing_list.id):
-            code = variant_of(one.language)
+            code, edition = variant_of(one.language, one.edition, one.country)
+            prepared = ready.prepared(code, edition, one.country)
             try:
-                prepared[code].compose(_reader(one, code), "<x@example.org>", now.timestamp())
+                prepared.compose(_reader(one, code), "<x@example.org>", now.timestamp())
             except BadHeader:
                 unmakeable.append(one)
                 continue
             rendered += 1
-            _keep_sample(samples[code], one)
+            _keep_sample(samples[code, edition], one)
         findings = list(_surroundings(tx, site, mailing_list, unmakeable, rendered, now))
-    for code, chosen in samples.items():
-        readers = [_reader(one, code) for one in {one.id: one for one in chosen.values()}.values()]
-        keys = [one.address_key for one in {one.id: one for one in chosen.values()}.values()]
-        if not readers:
-            readers, keys = [sample_reader(code)], ["sample"]
-        for reader, key in zip(readers, keys, strict=True):
-            message = prepared[code].compose(reader, identity(key), now.timestamp())
+    for (code, edition), chosen in samples.items():
+        people = list({one.id: one for one in chosen.values()}.values())
+        seen = [(_reader(one, code), one.address_key, one.country) for one in people]
+        for reader, key, country in seen or [(sample_reader(code), "sample", "")]:
+            prepared = ready.prepared(code, edition, country)
+            message = prepared.compose(reader, identity(key), now.timestamp())
             if signers:
                 message = sign(signers, message, now.timestamp()) + message
-            findings += check(Letter(message, _expected(site, mailing_list, code, reader, now)))
+            expected = _expected(site, mailing_list, code, edition, reader, now)
+            findings += check(Letter(message, expected))
     return Checked(tuple(_in_order(findings)), rendered)
 
 
@@ -139,17 +143,23 @@ def rules() -> dict[str, tuple[Severity, str]]:
 
 
 def _variants_of(
-    mailing_list: MailingList, prepared: Mapping[str, Prepared]
-) -> Callable[[str], str]:
-    """What tells the variant that readers of a language get."""
-    offered = [code for code in mailing_list.settings.languages if code in prepared] or [*prepared]
-    known: dict[str, str] = {}
+    mailing_list: MailingList, ready: Variants
+) -> Callable[[str, str, str], tuple[str, str]]:
+    """What tells the variant of readers by their language, chosen edition and country."""
+    settings = mailing_list.settings
+    offered = [code for code in settings.languages if code in ready.languages]
 
-    def variant_of(language: str) -> str:
-        if language not in known:
-            steps = languages.chain(language, offered, mailing_list.settings.fallback)
-            known[language] = steps[0] if steps else offered[0]
-        return known[language]
+    @cache
+    def variant_of(language: str, edition: str, country: str) -> tuple[str, str]:
+        return for_reader(
+            language,
+            edition,
+            country,
+            languages=offered or ready.languages,
+            editions=ready.editions,
+            fallback=settings.fallback,
+            blocked_in=settings.blocked_in,
+        )
 
     return variant_of
 
@@ -175,13 +185,14 @@ def _keep_sample(samples: dict[str, Recipient], one: Recipient) -> None:
 
 
 def _expected(
-    site: Site, mailing_list: MailingList, code: str, reader: Reader, now: datetime
+    site: Site, mailing_list: MailingList, code: str, edition: str, reader: Reader, now: datetime
 ) -> Expected:
     settings = mailing_list.settings
     return Expected(
         recipient=reader.address,
         token=reader.token,
         language=code,
+        edition=edition,
         direction=languages.direction(code),
         sender_domain=site.identity.message_id_domain,
         id_domain=site.identity.message_id_domain,

@@ -13,6 +13,8 @@ from mailout.publish.sources import Posts
 
 # Appeals ask for something now, so they lead; what is always true comes last.
 _ORDER = {"appeal": 0, "about": 2}
+_ALONE = {"appeal": "appeal", "press-release": "press-release"}  # kind -> template of one alone
+_SECTIONS_FROM = 4  # posts
 
 
 def unsent(posts: Posts, sent: Collection[str]) -> list[str]:
@@ -47,12 +49,13 @@ def plan_issue(
         for code in mailing_list.settings.languages
         if code in (texts := posts[keys[0]])
     }
-    only_appeal = len(keys) == 1 and all(p.kind == "appeal" for p in posts[keys[0]].values())
+    kinds = {post.kind for post in posts[keys[0]].values()} if len(keys) == 1 else set()
     return IssuePlan(
         name=name,
         list_id=mailing_list.id,
-        template="appeal" if only_appeal else "bulletin",
+        template=next((_ALONE[kind] for kind in kinds if kind in _ALONE), "bulletin"),
         posts=tuple(keys),
+        sections=len(keys) >= _SECTIONS_FROM,
         wordings=wordings,
         file=f"issues/{name}.{mailing_list.default_language}.md",
     )
@@ -67,6 +70,7 @@ def written(plan: IssuePlan, default_language: str) -> dict[str, str]:
         head: dict[str, object] = {}
         if code == default_language:
             head |= {"list": plan.list_id, "template": plan.template, "posts": list(plan.posts)}
+            head |= {"sections": True} if plan.sections else {}
         head |= {"subject": wording.subject, "preheader": wording.preheader}
         files[f"{plan.name}.{code}.md"] = front_matter.join(head, f"\n{wording.intro}\n")
     return files

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mailout.catalogue import greeting
-from mailout.core import language as languages
+from mailout.core import edition
 from mailout.core.address import Address
 from mailout.core.issue import Variant
-from mailout.core.message import Reader, list_headers, prepare_message
+from mailout.core.message import Reader, list_headers
 from mailout.core.site import MailingList, Site
 from mailout.core.subscriber import Subscriber
+from mailout.core.variants import Variants, for_reader
 from mailout.publish.build import sample_reader
 
 _WATCHED = ("posts", "issues", "templates", "lists")
@@ -36,20 +37,20 @@ def letters(
     person: Subscriber | None,
     now: datetime,
 ) -> list[Letter]:
-    """Each variant as the person would get it, or a reader without a name if None.
+    """Each variant as the person would get it, or a reader without name and country if None.
 
     The links are nobody's: a preview must not be able to take anyone off a list.
     """
-    headers = list_headers(site, mailing_list)
+    ready = Variants(variants, list_headers(site, mailing_list))
     found = []
     for variant in variants:
-        reader = sample_reader(variant.language)
+        reader, country = sample_reader(variant.language), ""
         if person is not None:
+            country = person.country
             wire = Address.stored(person.address).wire
             reader = Reader(wire, reader.token, greeting(person.name, variant.language))
-        raw = prepare_message(variant, headers).compose(
-            reader, "<preview@example.org>", now.timestamp()
-        )
+        prepared = ready.prepared(variant.language, variant.edition, country)
+        raw = prepared.compose(reader, "<preview@example.org>", now.timestamp())
         parts = {
             part.get_content_subtype(): part.get_payload(decode=True)
             for part in message_from_bytes(raw).walk()
@@ -60,15 +61,22 @@ def letters(
     return found
 
 
-def language_for(
+def variant_for(
     mailing_list: MailingList, variants: Sequence[Variant], person: Subscriber | None
-) -> str:
-    """The language of the variant that the person would get; of the first one if None."""
-    offered = [variant.language for variant in variants]
+) -> tuple[str, str]:
+    """Language and edition of the variant that the person would get; of the first if None."""
     if person is None:
-        return offered[0]
-    fallback = mailing_list.settings.fallback
-    return (*languages.chain(person.language, offered, fallback), offered[0])[0]
+        return variants[0].language, edition.standard({one.edition for one in variants})
+    settings = mailing_list.settings
+    return for_reader(
+        person.language,
+        person.edition_on(mailing_list.id),
+        person.country,
+        languages=list(dict.fromkeys(variant.language for variant in variants)),
+        editions=frozenset(variant.edition for variant in variants),
+        fallback=settings.fallback,
+        blocked_in=settings.blocked_in,
+    )
 
 
 def stamp(root: Path) -> str:

@@ -117,6 +117,15 @@ def tag(
         return _found(tx, site, address)
 
 
+def choose_edition(site: Site, store: Store, address: str, list_id: str, edition: str) -> None:
+    """Nothing, once the person gets that edition of a list's issues; an empty one is the
+    standard edition. Raises: MailoutError if they are not on the list."""
+    with store.writing() as tx:
+        person = _found(tx, site, address)
+        if not stored.set_edition(tx, person.id, list_id, edition):
+            raise MailoutError(f"{person.address} is not on the list `{list_id}`")
+
+
 def show(site: Site, store: Store, address: str) -> Record:
     """All that is known of the person. Raises: MailoutError if there is nobody."""
     with store.reading() as tx:

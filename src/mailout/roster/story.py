@@ -45,6 +45,8 @@ def told(record: Record, at: Callable[[datetime], str]) -> Iterator[str]:
     for member in person.memberships:
         since = at(member.changed_at)
         yield f"List {member.list_id}: {member.state}, {_STATES[member.state]} (since {since})"
+        if member.edition:
+            yield f"  Chose the {member.edition} edition."
         for missed in record.missed:
             if missed.list_id == member.list_id:
                 yield f"  {missed.issue}: {_why_missed(missed, member.joined_at)}"

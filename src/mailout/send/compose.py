@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mailout.catalogue import greeting
 from mailout.core.address import Address
-from mailout.core.message import Prepared, Reader, list_headers, prepare_message
+from mailout.core.message import Reader, list_headers
 from mailout.core.site import MailingList, Site
 from mailout.core.token import message_ids, return_paths
+from mailout.core.variants import Variants
 from mailout.smtp.envelope import Envelope
 from mailout.store import issues
 from mailout.store.claims import Claimed
@@ -24,11 +25,10 @@ if TYPE_CHECKING:
 class Composer:
     """Composes the messages of one issue. Made by `composer`.
 
-    `prepared` has its variants by language. The return path's token goes between `bounces`
-    (the local part) and `bounce_domain`.
+    The return path's token goes between `bounces` (the local part) and `bounce_domain`.
     """
 
-    prepared: Mapping[str, Prepared]
+    variants: Variants
     return_path: Callable[[int], str]
     bounces: str
     bounce_domain: str
@@ -48,7 +48,8 @@ class Composer:
         language = delivery.language
         reader = Reader(wire, delivery.token, greeting(delivery.name, language))
         identity = self.identity(delivery.address_key)
-        message = self.prepared[language].compose(reader, identity, now)
+        prepared = self.variants.prepared(language, delivery.edition, delivery.country)
+        message = prepared.compose(reader, identity, now)
         if self.signers:
             message = signed(message, self.signers, now)
         sender = f"{self.bounces}+{token}@{self.bounce_domain}"
@@ -72,15 +73,11 @@ def composer(
     signers: Sequence[Signer] = (),
 ) -> Composer:
     """The composer of an issue as it was compiled. Raises: BadHeader."""
-    headers = list_headers(site, mailing_list)
-    prepared = {
-        variant.language: prepare_message(variant, headers)
-        for variant in issues.variants(tx, issue_id)
-    }
+    variants = Variants(issues.variants(tx, issue_id), list_headers(site, mailing_list))
     local, _, domain = site.return_path.partition("@")
     keys = site.keys
     return Composer(
-        prepared,
+        variants,
         return_paths(keys.return_path, mailing_list.id),
         local,
         domain,

@@ -130,7 +130,8 @@ def enqueue(tx: Tx, mailing_list: MailingList, dispatch: Dispatch, now: datetime
         return 0
     chosen = choice(mailing_list, dispatch.issue_id, dispatch.segment, dispatch.exclude)
     audience = dispatches.audience(tx, chosen)
-    compiled = [variant.language for variant in issues.variants(tx, dispatch.issue_id)]
+    variants = issues.variants(tx, dispatch.issue_id)
+    compiled = list(dict.fromkeys(variant.language for variant in variants))
     return dispatches.fill(
         tx,
         dispatch.id,
@@ -138,6 +139,8 @@ def enqueue(tx: Tx, mailing_list: MailingList, dispatch: Dispatch, now: datetime
         left_out=audience.left_out,
         language_of=variant_languages(mailing_list, audience.by_language, compiled),
         default_language=_last_resort(mailing_list, compiled),
+        built={variant.edition for variant in variants},
+        blocked_in=mailing_list.settings.blocked_in,
         now=now,
     )
 

@@ -37,7 +37,7 @@ async def send_proofs(
         identity = message_id(
             site.keys.message_id,
             issue_id,
-            f"proof {variant.language} {now.isoformat()}",
+            f"proof {variant.language} {variant.edition} {now.isoformat()}",
             site.identity.message_id_domain,
         )
         message = prepare_message(variant, headers).compose(reader, identity, now.timestamp())

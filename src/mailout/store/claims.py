@@ -39,7 +39,8 @@ START = Cursor()
 class Claimed(NamedTuple):
     """A delivery that a worker takes on, with all that composing and deciding need.
 
-    `language` is the variant's. `attempts` counts those before the one to come; `queued` is
+    `language` and `edition` are the variant's, `country` is the reader's (empty if not known).
+    `attempts` counts those before the one to come; `queued` is
     when it was queued, as the database tells it.
     """
 
@@ -48,10 +49,12 @@ class Claimed(NamedTuple):
     dispatch_id: int
     address_key: str
     language: str
+    edition: str
     attempts: int
     queued: str
     address: str
     name: str
+    country: str
     token: str
 
     @property
@@ -67,8 +70,8 @@ class Claimed(NamedTuple):
 # The readers as they are now, and why one who has left, paused or been suppressed since the
 # queueing is skipped.
 _READER = """
-  d.id, d.issue_id, d.dispatch_id, d.address_key, d.language, d.attempts, {queued},
-  p.address, p.name, s.token,
+  d.id, d.issue_id, d.dispatch_id, d.address_key, d.language, d.edition, d.attempts, {queued},
+  p.address, p.name, p.country, s.token,
   CASE WHEN p.id IS NULL THEN 'erased'
        WHEN EXISTS (SELECT 1 FROM suppression x
                     WHERE x.address_key = d.address_key AND x.list_id IN ('', i.list_id))
@@ -231,10 +234,12 @@ def lapsed(tx: Tx, now: datetime, dead_workers: Sequence[str]) -> dict[str, list
             dispatch_id=row.dispatch_id,
             address_key=row.address_key,
             language=row.language,
+            edition=row.edition,
             attempts=row.attempts,
             queued=row.queued_at.isoformat(sep=" ", timespec="microseconds")[:-6],
             address=row.address or "",
             name="",
+            country="",
             token="",
         )
         found.setdefault(row.worker, []).append(delivery)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,8 +22,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from mailout.core import edition
 from mailout.core.delivery import DeliveryState
 from mailout.core.dispatch import BY_DELIVERY, UNFINISHED, DispatchState, LeftOut, Priority
+from mailout.core.edition import Edition
 from mailout.core.segment import Rule
 from mailout.core.subscription import SubscriptionState
 from mailout.store import segments, suppressions
@@ -154,11 +156,14 @@ def fill(
     left_out: Mapping[str, int],
     language_of: Mapping[str, str],
     default_language: str,
+    built: Collection[str],
+    blocked_in: Collection[str] = (),
     now: datetime,
 ) -> int:
     """How many deliveries were queued for the dispatch.
 
-    `language_of` maps a reader's language to the variant's, where they differ.
+    `language_of` maps a reader's language to the variant's, where they differ. `built` has the
+    editions of the issue, `blocked_in` the countries from which the site cannot be reached.
     Repeating it makes no second delivery: they are unique on (issue, address key).
     """
     tx.execute(update(DISPATCH).where(DISPATCH.c.id == dispatch_id).values(left_out=dict(left_out)))
@@ -171,7 +176,7 @@ def fill(
         "subscriber_id": SUBSCRIBER.c.id,
         "address_key": SUBSCRIBER.c.address_key,
         "language": variant,
-        "edition": literal("full"),
+        "edition": _edition(built, blocked_in),
         "state": literal(DeliveryState.QUEUED, DELIVERY.c.state.type),
         "reason": literal(""),
         "attempts": literal(0),
@@ -195,6 +200,19 @@ def fill(
         # Else the first claims are planned for an empty table.
         tx.execute(text("ANALYZE delivery"))
     return count
+
+
+def _edition(built: Collection[str], blocked_in: Collection[str]) -> ColumnElement[str]:
+    """The edition of a joined person: `core.edition.for_reader` as SQL."""
+    chosen = {str(choice): str(choice) for choice in edition.CHOICES if choice in built}
+    cases: list[tuple[ColumnElement[bool], str]] = [
+        (SUBSCRIPTION.c.edition == choice, choice) for choice in chosen
+    ]
+    if Edition.FULL in built and blocked_in:
+        blocked = SUBSCRIBER.c.country.in_(sorted(blocked_in))
+        cases.append((and_(SUBSCRIPTION.c.edition == "", blocked), str(Edition.FULL)))
+    usual = literal(str(edition.standard(built)))
+    return case(*cases, else_=usual) if cases else usual
 
 
 def _people() -> Join:

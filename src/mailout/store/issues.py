@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, insert, select, update
 
+from mailout.core import places
 from mailout.core.issue import IssueState, Variant, content_hash
 from mailout.store.engine import Tx
 from mailout.store.tables import DELIVERY, DISPATCH, ISSUE, ISSUE_POST, VARIANT
@@ -23,6 +24,7 @@ class Issue:
     state: IssueState
     content_hash: str
     approved_hash: str
+    urgent: bool
     created_at: datetime
     compiled_at: datetime | None
     approved_at: datetime | None
@@ -58,6 +60,8 @@ def save_compiled(
     posts: Sequence[str],
     variants: tuple[Variant, ...],
     now: datetime,
+    *,
+    urgent: bool = False,
 ) -> Issue:
     """The issue, recorded as compiled; compiled anew with the same result it keeps its approval.
 
@@ -73,16 +77,18 @@ def save_compiled(
                 state=IssueState.COMPILED,
                 content_hash=hash_,
                 approved_hash="",
+                urgent=urgent,
                 created_at=now,
                 compiled_at=now,
             )
         )
-    elif known.content_hash != hash_ or known.list_id != list_id:
+    elif (known.content_hash, known.list_id, known.urgent) != (hash_, list_id, urgent):
         tx.execute(
             update(ISSUE)
             .where(ISSUE.c.id == known.id)
             .values(
                 list_id=list_id,
+                urgent=urgent,
                 state=IssueState.COMPILED,
                 content_hash=hash_,
                 approved_hash="",
@@ -104,6 +110,7 @@ def save_compiled(
                 "subject": variant.subject,
                 "html": variant.html,
                 "text": variant.text,
+                "by_country": places.packed(variant.by_country),
                 "hash": variant.hash,
             }
             for variant in variants
@@ -120,10 +127,11 @@ def save_compiled(
 
 
 def variants(tx: Tx, issue_id: int) -> tuple[Variant, ...]:
-    """The compiled variants, in the order of the list's languages."""
+    """The compiled variants, in the order in which they were compiled."""
     rows = tx.execute(select(VARIANT).where(VARIANT.c.issue_id == issue_id).order_by(VARIANT.c.id))
     return tuple(
-        Variant(row.language, row.subject, row.html, row.text, row.edition) for row in rows
+        Variant(row.language, row.subject, row.html, row.text, row.edition, row.by_country)
+        for row in rows
     )
 
 

@@ -70,7 +70,7 @@ def _complete(tx: Tx, rows: Sequence[Row[tuple[object, ...]]]) -> list[Subscribe
         .order_by(SUBSCRIPTION.c.list_id)
     ):
         memberships.setdefault(row.subscriber_id, []).append(
-            Membership(row.list_id, row.state, row.joined_at, row.changed_at)
+            Membership(row.list_id, row.state, row.joined_at, row.changed_at, row.edition)
         )
     return [
         Subscriber(
@@ -147,6 +147,16 @@ def set_state(tx: Tx, subscription_id: int, state: SubscriptionState, now: datet
         .where(SUBSCRIPTION.c.id == subscription_id)
         .values(state=state, changed_at=now)
     )
+
+
+def set_edition(tx: Tx, subscriber_id: int, list_id: str, edition: str) -> bool:
+    """Whether the person is on the list, and gets that edition of its issues from now on."""
+    done = tx.execute(
+        update(SUBSCRIPTION)
+        .where(SUBSCRIPTION.c.subscriber_id == subscriber_id, SUBSCRIPTION.c.list_id == list_id)
+        .values(edition=edition)
+    )
+    return bool(getattr(done, "rowcount", 0))
 
 
 def count(tx: Tx, list_id: str) -> dict[SubscriptionState, int]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, exists, func, select
 
 from mailout.core.dispatch import DispatchState
+from mailout.core.edition import Edition
 from mailout.core.subscription import SubscriptionState
 from mailout.store.engine import Tx
 from mailout.store.tables import CONSENT, DELIVERY, DISPATCH, SUBSCRIBER, SUBSCRIPTION
@@ -17,13 +18,15 @@ _PAGE = 5000
 
 
 class Recipient(NamedTuple):
-    """One who would be mailed: what a message to them needs."""
+    """One who would be mailed: what a message to them needs. `edition` is the one they chose."""
 
     id: int
     address: str
     address_key: str
     name: str
     language: str
+    country: str
+    edition: str
     token: str
 
 
@@ -38,6 +41,8 @@ def recipients(tx: Tx, list_id: str) -> Iterator[Recipient]:
                 SUBSCRIBER.c.address_key,
                 SUBSCRIBER.c.name,
                 SUBSCRIBER.c.language,
+                SUBSCRIBER.c.country,
+                SUBSCRIPTION.c.edition,
                 SUBSCRIPTION.c.token,
             )
             .join(SUBSCRIPTION, SUBSCRIPTION.c.subscriber_id == SUBSCRIBER.c.id)
@@ -53,6 +58,24 @@ def recipients(tx: Tx, list_id: str) -> Iterator[Recipient]:
         if len(rows) < _PAGE:
             return
         after = rows[-1][0]
+
+
+def editions(tx: Tx, list_id: str, blocked_in: Collection[str]) -> set[str]:
+    """The editions that active subscribers of a list are to get besides the standard one."""
+    active = (
+        SUBSCRIPTION.c.list_id == list_id,
+        SUBSCRIPTION.c.state == SubscriptionState.ACTIVE,
+    )
+    chosen = set(tx.scalars(select(SUBSCRIPTION.c.edition).where(*active).distinct())) - {""}
+    if blocked_in and Edition.FULL not in chosen:
+        there = (
+            select(1)
+            .select_from(SUBSCRIPTION.join(SUBSCRIBER))
+            .where(*active, SUBSCRIBER.c.country.in_(sorted(blocked_in)))
+        )
+        if tx.execute(there.limit(1)).first() is not None:
+            chosen.add(Edition.FULL)
+    return chosen
 
 
 def without_consent(tx: Tx, list_id: str) -> int:

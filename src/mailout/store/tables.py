@@ -104,7 +104,8 @@ class SubscriberTagRow(SQLModel, table=True):
 
 
 class SubscriptionRow(SQLModel, table=True):
-    """One person on one list. `token` is the leave token that every mail carries."""
+    """One person on one list. `token` is the leave token that every mail carries; an empty
+    `edition` is the standard one (`core.edition`)."""
 
     __tablename__ = "subscription"
     __table_args__ = (
@@ -117,6 +118,7 @@ class SubscriptionRow(SQLModel, table=True):
     list_id: str
     state: SubscriptionState = _enum(SubscriptionState, "state")
     token: str = Field(unique=True)
+    edition: str = ""
     joined_at: datetime = _time()
     changed_at: datetime = _time()
 
@@ -154,7 +156,8 @@ class SuppressionRow(SQLModel, table=True):
 
 
 class IssueRow(SQLModel, table=True):
-    """`content_hash` is of the compiled variants, `approved_hash` of those approved."""
+    """`content_hash` is of the compiled variants, `approved_hash` of those approved; an `urgent`
+    one overtakes others."""
 
     __tablename__ = "issue"
     id: int = _id()
@@ -163,6 +166,7 @@ class IssueRow(SQLModel, table=True):
     state: IssueState = _enum(IssueState, "state")
     content_hash: str = ""
     approved_hash: str = ""
+    urgent: bool = False
     created_at: datetime = _time()
     compiled_at: datetime | None = _time(nullable=True)
     approved_at: datetime | None = _time(nullable=True)
@@ -190,6 +194,7 @@ class VariantRow(SQLModel, table=True):
     subject: str
     html: str
     text: str
+    by_country: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     hash: str
 
 

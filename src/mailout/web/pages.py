@@ -24,6 +24,7 @@ from starlette.responses import Response
 from mailout import catalogue
 from mailout.core import language
 from mailout.core.errors import MailoutError
+from mailout.core.language import stated
 from mailout.core.render import Templates
 from mailout.core.site import MailingList, Site
 
@@ -96,7 +97,7 @@ class PublicPages:
         fallback = list_.settings.fallback
         for code in wanted:
             base = code.split("-")[0]
-            for step in (code, base, *fallback.get(base, ())):
+            for step in (code, base, *stated(code, fallback)):
                 if step in self._templates:
                     return step
         offered = [code for code in list_.settings.languages if code in self._templates]

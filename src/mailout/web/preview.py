@@ -27,18 +27,26 @@ _DARK_QUERY = "@media (prefers-color-scheme: dark)"
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One language of the issue as one reader gets it; `source` is the whole message."""
+    """One language and edition (empty: the standard one) of the issue as a reader gets it.
+
+    `html` is empty in the text edition; `source` is the whole message.
+    """
 
     language: str
     subject: str
     html: str
     text: str
     source: str
+    edition: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.language}.{self.edition}" if self.edition else self.language
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What there is to look at: all languages, and which of them the reader would get."""
+    """What there is to look at, and the name of the sheet that the reader would get."""
 
     sheets: Sequence[Sheet]
     first: str
@@ -84,31 +92,31 @@ def make_preview(name: str, look: Look, stamp: Callable[[], str]) -> FastAPI:
     def index(reader: str = "", dark: str = "", pictures: str = "") -> HTMLResponse:
         return page("", reader, dark, pictures)
 
-    @app.get("/{language}")
-    def page(language: str, reader: str = "", dark: str = "", pictures: str = "") -> HTMLResponse:
+    @app.get("/{sheet}")
+    def page(sheet: str, reader: str = "", dark: str = "", pictures: str = "") -> HTMLResponse:
         view = _View(reader.strip(), dark == "yes", pictures != "no")
         try:
             seen = look(view.reader)
         except MailoutError as error:
             return _page(name, f'<p role="alert">{escape(str(error))}</p>', stamp())
-        sheet = _sheet(seen, language or seen.first)
-        return _page(name, _controls(seen, sheet, view) + _views(sheet, view), stamp())
+        shown = _sheet(seen, sheet or seen.first)
+        return _page(name, _controls(seen, shown, view) + _views(shown, view), stamp())
 
-    @app.get("/{language}/mail")
-    def mail(language: str, reader: str = "", dark: str = "", pictures: str = "") -> HTMLResponse:
-        html = _sheet(_looked(look, reader), language).html
+    @app.get("/{sheet}/mail")
+    def mail(sheet: str, reader: str = "", dark: str = "", pictures: str = "") -> HTMLResponse:
+        html = _sheet(_looked(look, reader), sheet).html
         html = html.replace(_DARK_QUERY, "@media all" if dark == "yes" else "@media not all")
         allowed = "'none'" if pictures == "no" else "https: http: data:"
         policy = _MAIL_POLICY.format(pictures=allowed)
         return HTMLResponse(html, headers={"Content-Security-Policy": policy})
 
-    @app.get("/{language}/text")
-    def text(language: str, reader: str = "") -> PlainTextResponse:
-        return PlainTextResponse(_sheet(_looked(look, reader), language).text)
+    @app.get("/{sheet}/text")
+    def text(sheet: str, reader: str = "") -> PlainTextResponse:
+        return PlainTextResponse(_sheet(_looked(look, reader), sheet).text)
 
-    @app.get("/{language}/source")
-    def source(language: str, reader: str = "") -> PlainTextResponse:
-        return PlainTextResponse(_sheet(_looked(look, reader), language).source)
+    @app.get("/{sheet}/source")
+    def source(sheet: str, reader: str = "") -> PlainTextResponse:
+        return PlainTextResponse(_sheet(_looked(look, reader), sheet).source)
 
     return app
 
@@ -120,11 +128,11 @@ def _looked(look: Look, reader: str) -> Seen:
         raise HTTPException(409, str(error)) from None
 
 
-def _sheet(seen: Seen, language: str) -> Sheet:
+def _sheet(seen: Seen, name: str) -> Sheet:
     for sheet in seen.sheets:
-        if sheet.language == language:
+        if sheet.name == name:
             return sheet
-    raise HTTPException(404, "no such language")
+    raise HTTPException(404, "no such language or edition")
 
 
 def _page(name: str, content: str, stamp: str) -> HTMLResponse:
@@ -135,13 +143,14 @@ def _page(name: str, content: str, stamp: str) -> HTMLResponse:
 
 
 def _controls(seen: Seen, sheet: Sheet, view: _View) -> str:
-    def link(language: str, words: str, current: bool, **changes: object) -> str:
+    def link(name: str, words: str, current: bool, **changes: object) -> str:
         mark = ' aria-current="page"' if current else ""
-        return f'<a href="/{escape(language)}{view.query(**changes)}"{mark}>{escape(words)}</a>'
+        return f'<a href="/{escape(name)}{view.query(**changes)}"{mark}>{escape(words)}</a>'
 
-    code = sheet.language
+    code = sheet.name
     languages = "".join(
-        link(one.language, one.language, one.language == code) for one in seen.sheets
+        link(one.name, f"{one.language} {one.edition}".strip(), one.name == code)
+        for one in seen.sheets
     )
     lights = link(code, "Light", not view.dark, dark=False) + link(
         code, "Dark", view.dark, dark=True
@@ -158,7 +167,7 @@ def _controls(seen: Seen, sheet: Sheet, view: _View) -> str:
         if value
     )
     return (
-        f'<nav aria-label="Languages">{languages}</nav>'
+        f'<nav aria-label="Languages and editions">{languages}</nav>'
         f'<nav aria-label="Colours">{lights}</nav><nav aria-label="Pictures">{pictures}</nav>'
         f'<form action="/" method="get"><label for="reader">By the eyes of</label> '
         f'<input id="reader" name="reader" type="text" inputmode="email" autocomplete="off" '
@@ -168,7 +177,7 @@ def _controls(seen: Seen, sheet: Sheet, view: _View) -> str:
 
 
 def _views(sheet: Sheet, view: _View) -> str:
-    code, query = escape(sheet.language), view.query()
+    code, query = escape(sheet.name), view.query()
     frames = "".join(
         f'<figure><figcaption>{title}</figcaption><iframe class="{kind}" title="{title}" '
         f'src="/{code}/{part}{query}"></iframe></figure>'
@@ -177,6 +186,7 @@ def _views(sheet: Sheet, view: _View) -> str:
             ("Phone", "phone", "mail"),
             ("Text part", "wide", "text"),
         )
+        if sheet.html or part == "text"
     )
     return (
         f'<h2 dir="auto">{escape(sheet.subject)}</h2>'

@@ -10,6 +10,8 @@ from email.message import Message
 from functools import cached_property
 from typing import Any
 
+from mailout.core.edition import Edition
+
 _FOLD = re.compile(rb"\r\n(?=[ \t])")
 
 
@@ -31,7 +33,12 @@ class Expected:
     postal_address: str
     why: str
     now: datetime
+    edition: str = Edition.FULL
     is_loopback: bool = False
+
+    @property
+    def has_html(self) -> bool:
+        return self.edition != Edition.TEXT
 
 
 @dataclass(frozen=True)

@@ -22,18 +22,24 @@ _C1 = re.compile("[\u0080-\u009f]")
 _MOJIBAKE = re.compile("[ÐÑ][\u00a0-\u00bf\u0080-\u009f]|â€|Ã[\u00a0-\u00bf]")
 
 
-@rule("M01", Severity.REFUSE, "a text part, then an HTML part, both UTF-8 and not empty")
+@rule(
+    "M01",
+    Severity.REFUSE,
+    "a text part, then an HTML part (not in the text edition), UTF-8",
+)
 def two_parts(letter: Letter) -> Iterator[Fault]:
     kinds = [part.get_content_type() for part in letter.parts]
-    if letter.message.get_content_type() != "multipart/alternative" or kinds != [
-        "text/plain", "text/html",
-    ]:  # fmt: skip
+    whole = letter.message.get_content_type()
+    if not letter.expected.has_html:
+        if whole != "text/plain":
+            yield Fault(f"the text edition is {whole}")
+    elif whole != "multipart/alternative" or kinds != ["text/plain", "text/html"]:
         yield Fault(f"the parts are {', '.join(kinds)}, not a text part and an HTML part")
     for part in letter.parts:
         if (part.get_content_charset() or "").lower() != "utf-8":
             yield Fault(f"{part.get_content_type()} is not declared as UTF-8")
     for words, kind in ((letter.text, "text"), (letter.html, "HTML")):
-        if not words.strip():
+        if not words.strip() and (kind == "text" or letter.expected.has_html):
             yield Fault(f"the {kind} part is empty")
 
 

@@ -1,0 +1,118 @@
+"""`lists/*.toml`: the mailing lists, one a file; its name is what commands call the list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mailout.config import mailbox, toml
+from mailout.core import language
+from mailout.core.errors import BadFile, MailoutError, nearest, place
+from mailout.core.message import Sender
+from mailout.core.segment import parse as parse_rule
+from mailout.core.site import ListSettings, MailingList
+
+_LIST_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
+_COUNTRY = re.compile(r"[A-Z]{2}")
+
+
+def read(root: Path) -> dict[str, MailingList]:
+    """The lists by their identifiers. Raises: BadFile with file and line; MailoutError if there
+    is none."""
+    found = {}
+    for path in sorted((root / "lists").glob("*.toml")):
+        shown = f"lists/{path.name}"
+        if not _LIST_ID.fullmatch(path.stem):
+            raise BadFile(
+                "a list's file name may hold only a-z, 0-9 and hyphens before `.toml`", where=shown
+            )
+        values, source = toml.read(path, shown)
+        found[path.stem] = _read_list(path.stem, values, source, shown)
+    if not found:
+        raise MailoutError(
+            "the site has no mailing list", where="lists/", fix="Write lists/bulletin.toml."
+        )
+    return found
+
+
+def _read_list(list_id: str, values: dict[str, Any], source: str, shown: str) -> MailingList:
+    if "sender" in values:
+        raise BadFile(
+            "unknown key `sender`",
+            where=place(shown, toml.line_of(source, ("sender",))),
+            fix="Did you mean `from`?",
+        )
+    if "from" not in values:
+        raise BadFile("the key `from` is missing", where=shown)
+    values = {("sender" if key == "from" else key): value for key, value in values.items()}
+    settings = toml.check(ListSettings, values, source, shown)
+
+    def line(*path: str) -> str:
+        return place(shown, toml.line_of(source, path))
+
+    try:
+        Sender.parse(settings.sender)
+    except MailoutError as error:
+        raise BadFile(error.what, where=line("from"), fix=error.fix) from None
+    for key in ("reply_to", "contact"):
+        if value := getattr(settings, key):
+            mailbox.check(value, line(key))
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z0-9.-]+", settings.list_id):
+        raise BadFile(
+            f"`{settings.list_id}` is not a List-Id",
+            where=line("list_id"),
+            fix="Write it like a host name: bulletin.news.example.org (RFC 2919).",
+        )
+    _check_languages(settings, line)
+    for key, country in (("blocked_in", code) for code in settings.blocked_in):
+        if not _COUNTRY.fullmatch(country):
+            raise BadFile(
+                f"`{country}` is not a country code",
+                where=line(key),
+                fix="Write two capital letters such as KZ.",
+            )
+    if settings.press.email:
+        mailbox.check(settings.press.email, line("press", "email"))
+    for name, segment in settings.segments.items():
+        if not _LIST_ID.fullmatch(name):
+            raise BadFile(
+                f"a segment cannot be called `{name}`: use a-z, 0-9 and hyphens",
+                where=line("segments", name),
+            )
+        parse_rule(segment.rule, where=line("segments", name, "rule"))
+    return MailingList(list_id, settings)
+
+
+def _check_languages(settings: ListSettings, line: Callable[..., str]) -> None:
+    """Nothing, if the list's languages are languages, and all that is said in one names those."""
+    if not settings.languages:
+        raise BadFile("`languages` is empty", where=line("languages"))
+    for code in settings.languages:
+        if meant := language.mistaken_for(code):
+            raise BadFile(
+                f"`{code}` is a country, not a language",
+                where=line("languages"),
+                fix=f"Write `{meant}`.",
+            )
+        if not language.is_code(code):
+            raise BadFile(f"`{code}` is not a language code", where=line("languages"))
+    for asked, choices in settings.fallback.items():
+        for code in (asked, *choices):
+            if code not in settings.languages and code != language.EVERY_OTHER:
+                raise _unknown(code, settings, line("fallback", asked))
+    named = [("signature", settings.signature), ("press", settings.press.boilerplate)]
+    named += [("categories", labels) for labels in settings.categories.values()]
+    for table, texts in named:
+        for code in texts:
+            if code not in settings.languages:
+                raise _unknown(code, settings, line(table))
+
+
+def _unknown(code: str, settings: ListSettings, where: str) -> BadFile:
+    return BadFile(
+        f"`{code}` is not among the list's languages",
+        where=where,
+        fix=nearest(code, settings.languages),
+    )

@@ -1,0 +1,248 @@
+"""The sheet: what the templates get to see of an issue in one language and edition.
+
+Plain values only: texts, numbers, lists and mappings of them (docs/templates.md names each).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+from mailout import catalogue
+from mailout.core import language as languages
+from mailout.core import markup, places, plain
+from mailout.core.action import Action, mailto
+from mailout.core.edition import Edition
+from mailout.core.errors import BadFile, nearest
+from mailout.core.issue import IssuePlan, Wording
+from mailout.core.meeting import Meeting
+from mailout.core.post import KINDS, Post
+from mailout.core.site import MailingList, Site
+from mailout.core.slot import Slot
+
+_PREHEADER = 110  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One language and edition of an issue. `day` is when it is compiled."""
+
+    site: Site
+    mailing_list: MailingList
+    plan: IssuePlan
+    code: str
+    day: datetime
+    edition: Edition = Edition.FULL
+    by_country: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What the marks of `core.places` stand for; filled as the context is made."""
+
+    def best(self, texts: Mapping[str, Post]) -> Post:
+        """The text of a post that readers of this language get."""
+        return texts[self._nearest(texts)]
+
+    def subject(self, posts: Sequence[Post]) -> str:
+        """The issue's subject in this language, else the lead post's title."""
+        return self.wording().subject or posts[0].title
+
+    def wording(self) -> Wording:
+        """The issue's words in this language, or in the one it falls back to."""
+        own = self.plan.wordings.get(self.code)
+        if (own and own.subject) or not self.plan.wordings:
+            return own or Wording()
+        return self.plan.wordings[self._nearest(self.plan.wordings)]
+
+    def context(self, posts: Sequence[Post]) -> dict[str, object]:
+        """All that the templates get. Raises: BadFile for a post that says what cannot be."""
+        settings, wording = self.mailing_list.settings, self.wording()
+        right_to_left = languages.direction(self.code) == "rtl"
+        brand = self.site.brand
+        signature = settings.signature.get(self.code, "")
+        shown = [self._post(post, number) for number, post in enumerate(posts)]
+        return {
+            "language": self.code,
+            "dir": "rtl" if right_to_left else "ltr",
+            "align_start": "right" if right_to_left else "left",
+            "align_end": "left" if right_to_left else "right",
+            "edition": str(self.edition),
+            "site": {"name": self.site.identity.name, "url": self.site.identity.url},
+            "list": {
+                "name": settings.name,
+                "description": settings.description,
+                "postal_address": settings.postal_address,
+                "contact": settings.contact,
+                "why": why_you_get_this(self.mailing_list, self.code),
+                "signature_html": _html(signature),
+                "signature_text": plain.to_text(signature),
+                "press": self._press(),
+            },
+            "issue": {
+                "subject": self.subject(posts),
+                "preheader": wording.preheader or _opening(posts[0]),
+                "intro_html": _html(wording.intro),
+                "intro_text": plain.to_text(wording.intro),
+                "date": catalogue.long_date(self.day.date(), self.code),
+                "archive_url": "",
+            },
+            "posts": shown,
+            "sections": self._sections(posts, shown),
+            "reader": {
+                "greeting": Slot.GREETING.mark,
+                "unsubscribe_url": f"{self.site.leave_url}{Slot.TOKEN.mark}",
+                "preferences_url": f"{self.site.identity.url}/p/{Slot.TOKEN.mark}",
+            },
+            "brand": {name: getattr(brand, name) for name in brand.__dataclass_fields__},
+        }
+
+    def _nearest(self, texts: Mapping[str, object]) -> str:
+        """The language of those in `texts` that readers of this one get."""
+        offered = [code for code in self.mailing_list.settings.languages if code in texts]
+        steps = languages.chain(self.code, offered, self.plan.fallback_of(self.mailing_list))
+        return steps[0] if steps else next(iter(texts))
+
+    def _sections(
+        self, posts: Sequence[Post], shown: Sequence[Mapping[str, object]]
+    ) -> list[dict[str, object]]:
+        """The posts under headings: the first one leads, without any; all in one if not asked."""
+        if not self.plan.sections:
+            return [{"heading": "", "posts": list(shown)}]
+        sections: dict[str, list[Mapping[str, object]]] = {"": [shown[0]]}
+        for post, seen in zip(posts[1:], shown[1:], strict=True):
+            sections.setdefault(self._heading(post), []).append(seen)
+        return [{"heading": heading, "posts": inside} for heading, inside in sections.items()]
+
+    def _heading(self, post: Post) -> str:
+        """The section a post belongs to: digests have their own, others their first category."""
+        words = catalogue.words(self.code)
+        if post.kind == "digest":
+            return words.gettext(KINDS["digest"])
+        if not post.categories:
+            return words.gettext(KINDS[post.kind])
+        category = post.categories[0]
+        return self.mailing_list.settings.categories.get(category, {}).get(self.code, category)
+
+    def _post(self, post: Post, number: int) -> dict[str, object]:
+        # Without a page to go on reading at, an excerpt would only keep the text from people.
+        whole = self.edition is not Edition.EXCERPT or not post.canonical_url
+        cut = markup.cut(post.body, post.excerpt, whole, automatic=post.kind != "appeal")
+        words = catalogue.words(self.code)
+        return {
+            "key": post.key,
+            "title": post.title,
+            "language": post.language,
+            "dir": languages.direction(post.language),
+            "kind": post.kind,
+            "kind_label": words.gettext(KINDS[post.kind]),
+            "author": post.author,
+            "date": catalogue.long_date(post.date, self.code) if post.date else "",
+            "source": post.source,
+            "source_url": post.source_url,
+            "source_date": post.source_date,
+            "canonical_url": post.canonical_url,
+            "categories": list(post.categories),
+            "html": _html(cut.text),
+            "text": plain.to_text(cut.text),
+            "excerpted": cut.shortened,
+            "more_url": post.canonical_url if cut.shortened else "",
+            "actions": [
+                self._action(action, post, 100 * number + place)
+                for place, action in enumerate(post.actions)
+            ],
+            "event": self._event(post.event) if post.event else None,
+            "embargo": self._moment(post.embargo, "") if post.embargo else "",
+        }
+
+    def _event(self, meeting: Meeting) -> dict[str, object]:
+        return {
+            "start": self._moment(meeting.start, meeting.timezone, meeting.where),
+            "end": self._moment(meeting.end, meeting.timezone, meeting.where)
+            if meeting.end
+            else "",
+            "place": meeting.place,
+            "ics_url": "",
+        }
+
+    def _moment(self, moment: datetime, timezone: str, where: str = "") -> str:
+        try:
+            zone = ZoneInfo(timezone or self.site.identity.timezone)
+        except (OSError, ValueError, KeyError):
+            raise BadFile(
+                f"`{timezone}` is not a time zone",
+                where=where,
+                fix="Write one such as Europe/Berlin.",
+            ) from None
+        return catalogue.long_moment(moment.replace(tzinfo=zone), self.code)
+
+    def _press(self) -> dict[str, object]:
+        press = self.mailing_list.settings.press
+        about = press.boilerplate.get(self.code) or next(iter(press.boilerplate.values()), "")
+        return {
+            "name": press.name,
+            "phone": press.phone,
+            "email": press.email or self.mailing_list.settings.contact,
+            "about_html": _html(about),
+            "about_text": plain.to_text(about),
+        }
+
+    def _action(self, action: Action, post: Post, place: int) -> dict[str, object]:
+        to, link = action.to, quote(action.to, safe="@")
+        if action.targets:
+            to, link = self._to_targets(action, post, place)
+        return {
+            "type": action.type,
+            "label": action.label,
+            "url": action.url,
+            "email": action.email,
+            "reply": action.reply,
+            "mailto": mailto(link, action.cc, action.subject, action.body) if to else "",
+            "to": to,
+            "cc": list(action.cc),
+            "subject": action.subject,
+            "body_html": _html(action.body),
+            "body_text": plain.to_text(action.body),
+        }
+
+    def _to_targets(self, action: Action, post: Post, number: int) -> tuple[str, str]:
+        """The marks for whom a letter goes to: as it is shown, and as it stands in a link."""
+        known = self.site.targets
+        if action.targets not in known:
+            raise BadFile(
+                f"there is no table of targets `{action.targets}`",
+                where=post.file,
+                fix=nearest(action.targets, known) or f"Write targets/{action.targets}.toml.",
+            )
+        targets = known[action.targets].by_country()
+        shown, link = places.mark(number, "shown"), places.mark(number, "link")
+        self.by_country[shown] = {
+            country: target.shown(self.code) for country, target in targets.items()
+        }
+        self.by_country[link] = {
+            country: quote(target.email, safe="@") for country, target in targets.items()
+        }
+        return shown, link
+
+
+def why_you_get_this(mailing_list: MailingList, code: str) -> str:
+    """The list's own words on why readers of a language get its mail, or ours."""
+    settings = mailing_list.settings
+    ours = catalogue.words(code).gettext("You get this because you are on the list “%(list)s”.")
+    return settings.why.get(code) or ours % {"list": settings.name}
+
+
+def _html(body: str) -> Markup:
+    return Markup(markup.to_html(body))  # noqa: S704 - Markdown without raw HTML
+
+
+def _opening(post: Post) -> str:
+    """A preheader from a post: its excerpt, or as many of its first words as fit."""
+    words = (post.excerpt or plain.to_text(post.body.partition(markup.MORE)[0])).split()
+    line = ""
+    for word in words:
+        if len(line) + 1 + len(word) > _PREHEADER:
+            break
+        line = f"{line} {word}".strip()
+    return line
