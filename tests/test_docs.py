@@ -31,6 +31,7 @@ _SHAPES = {
     "relays": settings.Relay,
     "sending": settings.Sending,
     "pages": settings.Pages,
+    "archive": settings.ArchiveSettings,
     "brand": settings.Brand,
 }
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mailout.config import keys, toml
 from mailout.config.site import find_root, read_site, relay_of_url
 from mailout.core.errors import BadFile, MailoutError, UsageError
-from mailout.core.site import Brand, Identity, Pages, Relay, Sending, StoreSettings
+from mailout.core.site import ArchiveSettings, Brand, Identity, Pages, Relay, Sending, StoreSettings
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 
@@ -50,6 +50,7 @@ def edit(root: Path, old: str, new: str, file: str = "config.toml") -> None:
         ("relays", Relay),
         ("sending", Sending),
         ("pages", Pages),
+        ("archive", ArchiveSettings),
         ("brand", Brand),
     ],
 )
@@ -68,7 +69,9 @@ def test_the_example_shows_every_key_with_its_default(table: str, shape: Any) ->
 
 def test_the_example_explains_every_key() -> None:
     tables = tomllib.loads(EXAMPLE.read_text("utf-8"))
-    assert set(tables) == {"site", "store", "relays", "sending", "pages", "brand"}
+    assert set(tables) == {
+        "site", "store", "relays", "sending", "pages", "archive", "brand",
+    }  # fmt: skip
     lines = EXAMPLE.read_text("utf-8").splitlines()
     assert sum(1 for line in lines if line.startswith("#")) > 25
 
@@ -120,6 +123,20 @@ def test_an_unknown_key_of_a_segment(site_root: Path) -> None:
         read_site(site_root)
 
 
+def test_where_the_archive_is(site_root: Path) -> None:
+    assert read_site(site_root).archive_url == "http://127.0.0.1:8080/archive"
+    edit(site_root, 'url = ""', 'url = "https://mirror.example.net/ours/"')
+    assert read_site(site_root).archive_url == "https://mirror.example.net/ours"
+    edit(site_root, "enabled = true", "enabled = false")
+    assert read_site(site_root).archive_url == ""
+
+
+def test_a_list_may_stay_out_of_the_archive(site_root: Path) -> None:
+    assert read_site(site_root).lists["bulletin"].settings.archive
+    edit(site_root, "archive = true", "archive = false", "lists/bulletin.toml")
+    assert not read_site(site_root).lists["bulletin"].settings.archive
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -131,6 +148,10 @@ def test_an_unknown_key_of_a_segment(site_root: Path) -> None:
         ('timezone = "UTC"', 'timezone = "Mars/Olympus"', "not a time zone"),
         ('url = "http://127.0.0.1:8080"', 'url = "http://example.org"', "need https"),
         ('url = "http://127.0.0.1:8080"', 'url = "example.org"', "not a web address"),
+        ('url = ""', 'url = "http://example.org/archive"', ":{line}: .* need https"),
+        ('url = ""', 'url = "/archive"', ":{line}: `url` is not a web address"),
+        ('url = ""', 'url = "https://[example"', ":{line}: `url` is not a web address"),
+        ("searchable = true", "searchible = true", "unknown key `searchible`.*`searchable`"),
         ('host = "127.0.0.1"', 'host = "relay.example.org"', "in the clear"),
         ('return_path = ""', 'return_path = "nobody"', "`nobody`"),
         ("max_age_hours = 72", "max_age_hours = 0", ":{line}: `max_age_hours` must be at least 1"),

@@ -213,8 +213,8 @@ def test_every_answer_carries_the_headers(client: httpx.Client, site: Site, stor
     )
 
 
-def test_robots_are_sent_away(client: httpx.Client) -> None:
-    assert client.get("/robots.txt").text == "User-agent: *\nDisallow: /\n"
+def test_robots_are_sent_away_from_all_but_the_archive(client: httpx.Client) -> None:
+    assert client.get("/robots.txt").text == "User-agent: *\nAllow: /archive\nDisallow: /\n"
 
 
 def test_a_body_beyond_the_cap_is_refused(client: httpx.Client, site: Site, store: Store) -> None:

@@ -65,6 +65,12 @@ def language_name(code: str) -> str:
     return name[:1].upper() + name[1:] if name else code
 
 
+def country_name(code: str, language: str) -> str:
+    """The country's name in a language; the code where nobody knows it."""
+    locale = _locale(language) or Locale("en")
+    return str(locale.territories.get(code, code))
+
+
 def long_date(day: date, language: str) -> str:
     """The day as one writes it in a letter: `24 November 2026` or what the language does."""
     # `en` alone is American to CLDR; readers all over the world read the day first.

@@ -36,6 +36,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "status": ("status", "Show what was sent, what is under way and what is held."),
     "deliveries": ("deliveries", "List the deliveries of an issue, one person a line."),
     "bounces": ("bounces", "List refusals and bounces with the servers' own words."),
+    "archive": ("archive", "Build the archive: pages of what was mailed."),
     "serve": ("serve", "Serve the public pages."),
     "dkim": ("dkim", "Make a key that signs your mail, or show its DNS record."),
     "db": ("db", "Upgrade the store, or show its version."),

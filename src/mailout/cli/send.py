@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import click
 
 from mailout.cli import console, sending
+from mailout.cli.archive import refresh
 from mailout.cli.check import refuse_unfit
 from mailout.cli.console import as_json, moment, note, opened, read_site, say, table
 from mailout.cli.endings import exit_code
@@ -220,6 +221,7 @@ def _begin(site: Site, store: Store, order: _Order, issue: Issue, dispatch: Disp
         if anew:
             issues.approve(tx, issue, now)
         plan.enqueue(tx, order.mailing_list, dispatch, now)
+    refresh(site, store)  # before the first mail, which links there
     return True
 
 

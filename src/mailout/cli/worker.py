@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from mailout.cli import console
+from mailout.cli.archive import refresh
 from mailout.cli.console import opened, read_site
 from mailout.cli.sending import in_loop, signers_of, stop_on_signals
 from mailout.core.errors import TryLater
@@ -101,12 +103,24 @@ async def _run(
     store: Store, site: Site, signing: tuple[Signer, ...], worker: str, diary: _Diary, once: bool
 ) -> list[Held]:
     told_at, told_done, told_trouble = time.monotonic(), 0, ""
+    begun = threading.Event()
+
+    def tell(what: str, fields: Mapping[str, object]) -> None:
+        if what == "begun":
+            begun.set()
+        diary.tell(what, fields)
+
+    def archive_what_has_begun() -> None:
+        if begun.is_set():  # and is committed by now
+            begun.clear()
+            threading.Thread(target=refresh, args=(site, store)).start()
 
     def report(clerk: Clerk) -> None:
         from mailout.cli import metrics
 
         nonlocal told_at, told_done, told_trouble
         metrics.observe(clerk)
+        archive_what_has_begun()
         now, done = time.monotonic(), counted(clerk.done)
         if clerk.trouble and clerk.trouble != told_trouble:
             diary.tell("trouble", {"why": clerk.trouble})
@@ -118,7 +132,9 @@ async def _run(
             told_at, told_done = now, done
 
     stop = stop_on_signals()
-    return await run_worker(store, site, signing, worker, diary.tell, report, stop, once=once)
+    held = await run_worker(store, site, signing, worker, tell, report, stop, once=once)
+    archive_what_has_begun()
+    return held
 
 
 def _tell(what: str, fields: Mapping[str, object]) -> None:

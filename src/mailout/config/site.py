@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from mailout.config import keys, lists, mailbox, targets, toml
 from mailout.core.errors import BadFile, UsageError, place
 from mailout.core.site import (
+    ArchiveSettings,
     Brand,
     Dkim,
     Identity,
@@ -47,6 +48,7 @@ class _ConfigFile:
     providers: tuple[Provider, ...] = ()
     sending: Sending = field(default_factory=Sending)
     pages: Pages = field(default_factory=Pages)
+    archive: ArchiveSettings = field(default_factory=ArchiveSettings)
     brand: Brand = field(default_factory=Brand)
 
 
@@ -91,6 +93,7 @@ def read_site(root: Path) -> Site:
         providers=config.providers,
         sending=config.sending,
         pages=config.pages,
+        archive=replace(config.archive, url=config.archive.url.rstrip("/")),
         brand=config.brand,
         lists=lists.read(root),
         targets=targets.read(root),
@@ -134,17 +137,26 @@ def relay_of_url(url: str) -> Relay:
     return relay
 
 
-def _check_config(config: _ConfigFile, source: str) -> None:
-    parts = urlsplit(config.site.url)
-    where = place(FILE, toml.line_of(source, ("site", "url")))
-    if parts.scheme not in ("https", "http") or not parts.hostname:
+def _check_url(url: str, where: str) -> None:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("https", "http"):
         raise BadFile("`url` is not a web address", where=where, fix="Begin it with https://.")
-    if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+    if parts.scheme == "http" and host not in ("localhost", "127.0.0.1", "::1"):
         raise BadFile(
             "the public pages need https: a link in the clear shows who reads this",
             where=where,
             fix="Write https://; plain http is for 127.0.0.1 only.",
         )
+
+
+def _check_config(config: _ConfigFile, source: str) -> None:
+    _check_url(config.site.url, place(FILE, toml.line_of(source, ("site", "url"))))
+    if config.archive.url:
+        _check_url(config.archive.url, place(FILE, toml.line_of(source, ("archive", "url"))))
     try:
         ZoneInfo(config.site.timezone)
     except (OSError, ValueError, KeyError):

@@ -15,7 +15,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from mailout.core.address import Address, BadAddress
 from mailout.core.errors import BadFile, nearest
@@ -60,20 +59,6 @@ def parse_all(value: object, where: str) -> tuple[Action, ...]:
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise BadFile("`actions` must be a list of mappings", where=where)
     return tuple(_parse(item, where) for item in value)
-
-
-def mailto(to: str, cc: tuple[str, ...], subject: str, body: str) -> str:
-    """A prepared letter as a link (RFC 6068); lines end in %0D%0A there.
-
-    `to` is an address as it stands in a link: percent-encoded.
-    """
-    fields = [("cc", ",".join(cc)), ("subject", subject), ("body", body)]
-    query = "&".join(
-        f"{name}={quote(value.replace(chr(10), chr(13) + chr(10)), safe='@,')}"
-        for name, value in fields
-        if value
-    )
-    return f"mailto:{to}" + (f"?{query}" if query else "")
 
 
 def is_web_url(url: str) -> bool:

@@ -37,6 +37,7 @@ _KEYS = _ONCE | {"subject", "preheader", "lang"}
 _NAME = re.compile(
     r"(?P<name>.+?)(?:\.(?P<lang>[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*))?\.(?:md|markdown)"
 )
+_TAKEN = "archive"  # build/archive/ is no issue's folder
 _SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
@@ -123,6 +124,10 @@ def split_name(file: str) -> tuple[str, str]:
         raise BadFile(
             "an issue's file name may hold only a-z, 0-9, dots, hyphens and underscores",
             where=file,
+        )
+    if match["name"] == _TAKEN:
+        raise BadFile(
+            f"an issue cannot be called `{_TAKEN}`: build/{_TAKEN}/ is another thing's", where=file
         )
     return match["name"], match["lang"] or ""
 

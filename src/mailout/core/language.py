@@ -6,7 +6,7 @@ Standards: BCP 47 (RFC 5646).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 EVERY_OTHER = "*"
 """What stands in a fallback for each language that has no entry of its own."""
@@ -53,3 +53,15 @@ def chain(
 def stated(wanted: str, fallback: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """The languages that `fallback` names for one, and behind them those for every other."""
     return (*fallback.get(wanted.split("-")[0], ()), *fallback.get(EVERY_OTHER, ()))
+
+
+def nearest(
+    wanted: str,
+    offered: Collection[str],
+    order: Sequence[str],
+    fallback: Mapping[str, Sequence[str]],
+) -> str:
+    """Of the languages offered (at least one) the one for readers of `wanted`; `order` is the
+    list's, which decides where `fallback` is silent."""
+    known = [code for code in (*order, *offered) if code in offered]
+    return chain(wanted, known, fallback)[0]

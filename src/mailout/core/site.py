@@ -138,6 +138,19 @@ class Pages:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveSettings:
+    """`[archive]`: what was sent, as pages for everybody.
+
+    An empty `url` is `/archive` below the site's; `searchable` pages may be in search engines.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+    enabled: bool = True
+    url: str = ""
+    searchable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Brand:
     """`[brand]`: colours (`#rrggbb`), logo and fonts of mails and pages."""
 
@@ -180,6 +193,7 @@ class ListSettings:
 
     `blocked_in` are countries from which the site cannot be reached: readers there get whole
     posts. `signature` (Markdown) is per language; `categories` names each category per language.
+    Without `archive` its issues are for its readers alone.
     """
 
     __pydantic_config__: ClassVar = _STRICT
@@ -192,6 +206,7 @@ class ListSettings:
     description: str = ""
     reply_to: str = ""
     opt_in: Literal["double", "single"] = "double"
+    archive: bool = True
     why: Mapping[str, str] = field(default_factory=dict)
     fallback: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     segments: Mapping[str, SegmentSettings] = field(default_factory=dict)
@@ -247,6 +262,7 @@ class Site:
     providers: tuple[Provider, ...] = ()
     sending: Sending
     pages: Pages
+    archive: ArchiveSettings = field(default_factory=ArchiveSettings)
     brand: Brand
     lists: Mapping[str, MailingList]
     targets: Mapping[str, Targets] = field(default_factory=dict)
@@ -261,6 +277,13 @@ class Site:
     def leave_url(self) -> str:
         """What a leave token is put behind: it makes the link that leaves a list."""
         return f"{self.identity.url}/u/"
+
+    @property
+    def archive_url(self) -> str:
+        """Where the archive is for everybody, no slash at its end; empty if there is none."""
+        if not self.archive.enabled:
+            return ""
+        return self.archive.url or f"{self.identity.url}/archive"
 
     @property
     def ehlo(self) -> str:

@@ -62,8 +62,12 @@ def compile_issue(
     headers = list_headers(site, mailing_list)
     variants: list[Variant] = []
     printed: dict[str, dict[str, str]] = {}
-    shortens = any(_shortens(plan, texts) for texts in chosen)
-    for code in mailing_list.settings.languages:
+    codes = mailing_list.settings.languages
+    shortens = any(
+        Sheet(site, mailing_list, plan, code, day, Edition.EXCERPT).shortens(chosen)
+        for code in codes
+    )
+    for code in codes:
         rendered = Templates(templates, catalogue.words(code))
         for edition in _editions(shortens, wanted):
             sheet = Sheet(site, mailing_list, plan, code, day, edition)
@@ -82,15 +86,6 @@ def _editions(shortens: bool, wanted: Collection[str]) -> list[Edition]:
     """The editions to make: the standard one, and those that somebody is to get."""
     usual = Edition.EXCERPT if shortens else Edition.FULL
     return [one for one in Edition if one is usual or (one in wanted and one != Edition.EXCERPT)]
-
-
-def _shortens(plan: IssuePlan, texts: Mapping[str, Post]) -> bool:
-    """Whether the issue prints less than all of a post."""
-    return not plan.full_text and any(
-        post.canonical_url
-        and markup.cut(post.body, post.excerpt, False, automatic=post.kind != "appeal").shortened
-        for post in texts.values()
-    )
 
 
 def _variant(sheet: Sheet, posts: Sequence[Post], templates: Templates) -> Variant:

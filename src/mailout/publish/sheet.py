@@ -5,25 +5,26 @@ Plain values only: texts, numbers, lists and mappings of them (docs/templates.md
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
 from mailout import catalogue
+from mailout.core import archive, markup, places, plain
 from mailout.core import language as languages
-from mailout.core import markup, places, plain
-from mailout.core.action import Action, mailto
+from mailout.core.action import Action
 from mailout.core.edition import Edition
 from mailout.core.errors import BadFile, nearest
 from mailout.core.issue import IssuePlan, Wording
+from mailout.core.mailto import address, mailto
+from mailout.core.markup import Cut
 from mailout.core.meeting import Meeting
 from mailout.core.post import KINDS, Post
 from mailout.core.site import MailingList, Site
 from mailout.core.slot import Slot
+from mailout.publish import moments
 
 _PREHEADER = 110  # characters
 
@@ -56,6 +57,30 @@ class Sheet:
             return own or Wording()
         return self.plan.wordings[self._nearest(self.plan.wordings)]
 
+    @property
+    def archive_url(self) -> str:
+        """The address of the archive that the issue will be in; empty if it will be in none."""
+        public = self.plan.archive and self.mailing_list.settings.archive
+        return self.site.archive_url if public else ""
+
+    def shortens(self, chosen: Sequence[Mapping[str, Post]]) -> bool:
+        """Whether the issue prints less than all of one of its posts."""
+        posts = [self.best(texts) for texts in chosen]
+        return any(self.cut_of(post, number).shortened for number, post in enumerate(posts))
+
+    def cut_of(self, post: Post, number: int) -> Cut:
+        """What is printed of a post, the `number`th of the issue."""
+        # Without a page to go on reading at, an excerpt would only keep the text from people.
+        shortened = self.edition is Edition.EXCERPT and not self.plan.full_text
+        whole = not (shortened and self.page_of(post))
+        # What leads, and what asks for help, is shortened only where its author says so.
+        automatic = number > 0 and post.kind != "appeal"
+        return markup.cut(post.body, post.excerpt, whole, automatic=automatic)
+
+    def page_of(self, post: Post) -> str:
+        """Where a post can be read whole: its own page, else the archive's; may be empty."""
+        return post.canonical_url or archive.post_url(self.archive_url, self.code, post.key)
+
     def context(self, posts: Sequence[Post]) -> dict[str, object]:
         """All that the templates get. Raises: BadFile for a post that says what cannot be."""
         settings, wording = self.mailing_list.settings, self.wording()
@@ -86,7 +111,7 @@ class Sheet:
                 "intro_html": _html(wording.intro),
                 "intro_text": plain.to_text(wording.intro),
                 "date": catalogue.long_date(self.day.date(), self.code),
-                "archive_url": "",
+                "archive_url": archive.issue_url(self.archive_url, self.code, self.plan.name),
             },
             "posts": shown,
             "sections": self._sections(posts, shown),
@@ -98,11 +123,13 @@ class Sheet:
             "brand": {name: getattr(brand, name) for name in brand.__dataclass_fields__},
         }
 
-    def _nearest(self, texts: Mapping[str, object]) -> str:
+    def _nearest(self, texts: Collection[str]) -> str:
         """The language of those in `texts` that readers of this one get."""
-        offered = [code for code in self.mailing_list.settings.languages if code in texts]
-        steps = languages.chain(self.code, offered, self.plan.fallback_of(self.mailing_list))
-        return steps[0] if steps else next(iter(texts))
+        order, fallback = (
+            self.mailing_list.settings.languages,
+            self.plan.fallback_of(self.mailing_list),
+        )
+        return languages.nearest(self.code, texts, order, fallback)
 
     def _sections(
         self, posts: Sequence[Post], shown: Sequence[Mapping[str, object]]
@@ -126,9 +153,7 @@ class Sheet:
         return self.mailing_list.settings.categories.get(category, {}).get(self.code, category)
 
     def _post(self, post: Post, number: int) -> dict[str, object]:
-        # Without a page to go on reading at, an excerpt would only keep the text from people.
-        whole = self.edition is not Edition.EXCERPT or not post.canonical_url
-        cut = markup.cut(post.body, post.excerpt, whole, automatic=post.kind != "appeal")
+        cut = self.cut_of(post, number)
         words = catalogue.words(self.code)
         return {
             "key": post.key,
@@ -147,35 +172,29 @@ class Sheet:
             "html": _html(cut.text),
             "text": plain.to_text(cut.text),
             "excerpted": cut.shortened,
-            "more_url": post.canonical_url if cut.shortened else "",
+            "more_url": self.page_of(post) if cut.shortened else "",
+            "act_url": archive.act_url(self.archive_url, post.key) if post.actions else "",
             "actions": [
                 self._action(action, post, 100 * number + place)
                 for place, action in enumerate(post.actions)
             ],
-            "event": self._event(post.event) if post.event else None,
-            "embargo": self._moment(post.embargo, "") if post.embargo else "",
+            "event": self._event(post.key, post.event) if post.event else None,
+            "embargo": self._embargo(post),
         }
 
-    def _event(self, meeting: Meeting) -> dict[str, object]:
+    def _event(self, key: str, meeting: Meeting) -> dict[str, object]:
+        start, end = moments.of_meeting(meeting, self.site)
         return {
-            "start": self._moment(meeting.start, meeting.timezone, meeting.where),
-            "end": self._moment(meeting.end, meeting.timezone, meeting.where)
-            if meeting.end
-            else "",
+            "start": catalogue.long_moment(start, self.code),
+            "end": catalogue.long_moment(end, self.code) if end else "",
             "place": meeting.place,
-            "ics_url": "",
+            "ics_url": archive.event_url(self.archive_url, self.code, key),
         }
 
-    def _moment(self, moment: datetime, timezone: str, where: str = "") -> str:
-        try:
-            zone = ZoneInfo(timezone or self.site.identity.timezone)
-        except (OSError, ValueError, KeyError):
-            raise BadFile(
-                f"`{timezone}` is not a time zone",
-                where=where,
-                fix="Write one such as Europe/Berlin.",
-            ) from None
-        return catalogue.long_moment(moment.replace(tzinfo=zone), self.code)
+    def _embargo(self, post: Post) -> str:
+        if post.embargo is None:
+            return ""
+        return catalogue.long_moment(moments.in_zone(post.embargo, self.site), self.code)
 
     def _press(self) -> dict[str, object]:
         press = self.mailing_list.settings.press
@@ -189,7 +208,7 @@ class Sheet:
         }
 
     def _action(self, action: Action, post: Post, place: int) -> dict[str, object]:
-        to, link = action.to, quote(action.to, safe="@")
+        to, link = action.to, address(action.to)
         if action.targets:
             to, link = self._to_targets(action, post, place)
         return {
@@ -198,7 +217,7 @@ class Sheet:
             "url": action.url,
             "email": action.email,
             "reply": action.reply,
-            "mailto": mailto(link, action.cc, action.subject, action.body) if to else "",
+            "mailto": mailto(link, action.cc, action.subject, action.body),
             "to": to,
             "cc": list(action.cc),
             "subject": action.subject,
@@ -221,7 +240,7 @@ class Sheet:
             country: target.shown(self.code) for country, target in targets.items()
         }
         self.by_country[link] = {
-            country: quote(target.email, safe="@") for country, target in targets.items()
+            country: address(target.email) for country, target in targets.items()
         }
         return shown, link
 

@@ -1,4 +1,4 @@
-"""The public pages: the lists, leaving one, taking that back.
+"""The public pages: the lists, leaving one, taking that back; and what was mailed.
 
 | request | does |
 |---|---|
@@ -7,11 +7,13 @@
 | POST /u/TOKEN | leaves: the button, or a mail program's one-click |
 | POST /u/undo | takes a leave back, by the token in the form |
 | GET, HEAD /p/TOKEN | shows what can be set, and how |
+| GET, HEAD /archive/.. | shows what was mailed (`web.archive`) |
 | GET, HEAD /healthz, /robots.txt | for machines |
 
 Every wrong token, path and method gets the one neutral page. The store is reached through
-threads; when it is busy the answer is 503 with Retry-After. No cookie, no redirect, no test
-of Referer or origin (RFC 8058 3.2 has none to offer), and no address or token in any log.
+threads; when it is busy the answer is 503 with Retry-After. No cookie, no redirect (but to
+a folder of the archive), no test of Referer or origin (RFC 8058 3.2 has none to offer), and
+no address or token in any log.
 
 Standards: RFC 8058 (one-click), RFC 9110 (HTTP), RFC 9309 (robots.txt).
 """
@@ -36,11 +38,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailout.catalogue import words
 from mailout.config.templates import read_templates
+from mailout.core.archive import FOLDER
 from mailout.core.errors import MailoutError, TryLater
 from mailout.core.site import MailingList, Site
 from mailout.preferences.leaving import Leaving, leave, look, undo
 from mailout.store import schema
 from mailout.store.engine import Store
+from mailout.web import archive
 from mailout.web.pages import PublicPages, plain
 
 T = TypeVar("T")
@@ -65,7 +69,9 @@ def make_app(site: Site, store: Store) -> FastAPI:
     app.add_middleware(_LastResort, pages=pages)
     _add_neutral_ends(app, pages)
     _add_pages(app, site, store, pages)
-    _add_machine_pages(app, store)
+    if site.archive.enabled:
+        _add_archive(app, site, pages)
+    _add_machine_pages(app, site, store, pages)
     return app
 
 
@@ -157,12 +163,27 @@ def _add_pages(app: FastAPI, site: Site, store: Store, pages: PublicPages) -> No
         )
 
 
-def _add_machine_pages(app: FastAPI, store: Store) -> None:
+def _add_archive(app: FastAPI, site: Site, pages: PublicPages) -> None:
+    show = partial(app.api_route, methods=["GET", "HEAD"])
+
+    @show("/archive")
+    @show("/archive/{path:path}")
+    async def mailed(request: Request, path: str | None = None) -> Response:
+        found = await _in_thread(archive.look, site.root / FOLDER, path or "")
+        if found is None:
+            return pages.neutral(request)
+        return archive.answer(request, site, archive.Folder() if path is None else found)
+
+
+def _add_machine_pages(app: FastAPI, site: Site, store: Store, pages: PublicPages) -> None:
     show = partial(app.api_route, methods=["GET", "HEAD"])
 
     @show("/robots.txt")
     async def robots(request: Request) -> Response:
-        return plain(request, "User-agent: *\nDisallow: /\n")
+        open_ = site.archive.enabled and site.archive.searchable
+        # RFC 9309 2.2.2: the longest rule that fits decides.
+        allowed = f"Allow: {pages.path('archive')}\n" if open_ else ""
+        return plain(request, f"User-agent: *\n{allowed}Disallow: /\n")
 
     @show("/healthz")
     async def health(request: Request) -> Response:
