@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
@@ -104,6 +105,7 @@ async def _run(
 ) -> list[Held]:
     told_at, told_done, told_trouble = time.monotonic(), 0, ""
     begun = threading.Event()
+    archiving: list[threading.Thread] = []
 
     def tell(what: str, fields: Mapping[str, object]) -> None:
         if what == "begun":
@@ -113,7 +115,8 @@ async def _run(
     def archive_what_has_begun() -> None:
         if begun.is_set():  # and is committed by now
             begun.clear()
-            threading.Thread(target=refresh, args=(site, store)).start()
+            archiving.append(threading.Thread(target=refresh, args=(site, store)))
+            archiving[-1].start()
 
     def report(clerk: Clerk) -> None:
         from mailout.cli import metrics
@@ -134,6 +137,8 @@ async def _run(
     stop = stop_on_signals()
     held = await run_worker(store, site, signing, worker, tell, report, stop, once=once)
     archive_what_has_begun()
+    for thread in archiving:  # the store is closed after this
+        await asyncio.to_thread(thread.join)
     return held
 
 

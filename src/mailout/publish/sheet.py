@@ -70,9 +70,10 @@ class Sheet:
 
     def cut_of(self, post: Post, number: int) -> Cut:
         """What is printed of a post, the `number`th of the issue."""
-        # Without a page to go on reading at, an excerpt would only keep the text from people.
         shortened = self.edition is Edition.EXCERPT and not self.plan.full_text
-        whole = not (shortened and self.page_of(post))
+        # Without a page to go on reading at, an excerpt would only keep the text from people; and
+        # who sends one post alone wants it to be read.
+        whole = not (shortened and self.page_of(post) and len(self.plan.posts) > 1)
         # What leads, and what asks for help, is shortened only where its author says so.
         automatic = number > 0 and post.kind != "appeal"
         return markup.cut(post.body, post.excerpt, whole, automatic=automatic)

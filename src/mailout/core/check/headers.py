@@ -23,6 +23,7 @@ _ONCE = (
     "From", "To", "Subject", "Date", "Message-ID", "List-Id", "List-Unsubscribe",
     "List-Unsubscribe-Post", "MIME-Version", "Content-Type",
 )  # fmt: skip
+_OF_ONE_PART = "Content-Transfer-Encoding"  # of the text edition; else each part has its own
 _MAY = (
     "Reply-To", "Precedence", "X-Auto-Response-Suppress", "Content-Language", "Feedback-ID",
     "DKIM-Signature",
@@ -50,10 +51,11 @@ _LINE = 998  # RFC 5322 2.1.1
 @rule("H01", Severity.REFUSE, "the headers are those we mean, each once")
 def only_ours(letter: Letter) -> Iterator[Fault]:
     counts = Counter(name.lower() for name, _ in letter.headers)
-    known = {name.lower() for name in (*_ONCE, *_MAY)}
+    once = [*_ONCE] if letter.expected.has_html else [*_ONCE, _OF_ONE_PART]
+    known = {name.lower() for name in (*once, *_MAY)}
     for name in sorted(counts.keys() - known):
         yield Fault(f"a header that is none of ours: `{name}`", "Look for a line break in a value.")
-    for name in _ONCE:
+    for name in once:
         if counts[name.lower()] != 1:
             yield Fault(f"`{name}` stands there {counts[name.lower()]} times, not once")
     for name in _MAY[:-1]:
