@@ -49,6 +49,8 @@ bench: $(VENV)/installed-for-tests
 	$(BIN)/python benchmarks/naive.py $(ARGS)
 	$(BIN)/python benchmarks/wire.py $(ARGS)
 	$(BIN)/python benchmarks/size.py $(ARGS)
+	$(BIN)/python benchmarks/compile.py
+	$(BIN)/python benchmarks/ingest.py
 
 chaos: $(VENV)/installed-for-tests
 	$(BIN)/python benchmarks/chaos.py $(ARGS)

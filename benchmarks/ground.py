@@ -23,7 +23,7 @@ from mailout.core.site import Relay, Site, StoreSettings
 from mailout.core.slot import Slot
 from mailout.core.subscription import SubscriptionState
 from mailout.core.token import leave_token
-from mailout.publish.compile import why_you_get_this
+from mailout.publish.sheet import why_you_get_this
 from mailout.store import consents, issues, roster, schema
 from mailout.store.engine import Store, open_store
 from mailout.store.issues import Issue

@@ -53,7 +53,7 @@ def test_what_is_left_out_is_said(shell: CommandLine, catcher: Catcher) -> None:
     sent(shell, catcher)
     (shell.root / "posts/harbour.en.md").unlink()
     said = shell("archive", "build")
-    assert "harbour: the post is a draft, or not in posts/ any more" in said.out
+    assert "harbour: the post is kept back, or not in posts/ any more" in said.out
     assert "0 issues" in said.out
     assert "removed" in said.out
 

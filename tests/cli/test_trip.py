@@ -40,7 +40,7 @@ def test_import_and_send_are_all_it_takes(shell: CommandLine, catcher: Catcher) 
         assert sent.json["state"] == "done"
         again = shell("send", "--segment", "unions", "--yes", "--json")
         assert again.json["issue"] is None
-        assert again.json["why"] == "every post was sent already"
+        assert again.json["why"] == "every ready post was sent already"
         overlap = shell("send", sent.json["issue"], "--segment", "journalists", "--yes", "--json")
         assert overlap.json["deliveries"] == STATES | {"accepted": 1}
         assert overlap.json["left_out"] == {"have it already": 1}

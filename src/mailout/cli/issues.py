@@ -59,8 +59,8 @@ def new(context: click.Context, posts: tuple[str, ...], list_id: str | None) -> 
                 "there is no post in posts/", fix="Begin one with `mailout posts new TITLE`."
             )
         raise MailoutError(
-            "every post is in a sent issue already, or a draft",
-            fix="Begin one with `mailout posts new TITLE`.",
+            "every ready post is in a sent issue already",
+            fix="Begin one with `mailout posts new TITLE`, or name archived ones.",
         )
     write_draft(site, mailing_list, plan)
     say(plan.file)

@@ -20,7 +20,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "doctor": ("doctor", "Check the site, its store, its relay and its pages."),
     "subscribers": ("subscribers", "Import, list, show, add, tag, export and erase people."),
     "segments": ("segments", "List the segments and show who is in one."),
-    "posts": ("posts", "Begin a new post and list the posts."),
+    "posts": ("posts", "Begin a new post, list the posts, import posts."),
     "issues": ("issues", "Draft an issue from posts, list and show issues."),
     "compile": ("issues", "Compile an issue into what will be sent."),
     "check": ("check", "Check an issue before anybody gets it."),

@@ -1,30 +1,34 @@
-"""`mailout posts`: begin a new post, list the posts."""
+"""`mailout posts`: begin a new post, list the posts, import posts from elsewhere."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import click
 
 from mailout.cli.console import JSON, as_json, opened, read_site, say, table
+from mailout.cli.posts_import import import_command
 from mailout.cli.publishing import default_language
 from mailout.core import front_matter
 from mailout.core.errors import UsageError, nearest
-from mailout.core.post import KINDS
+from mailout.core.post import KINDS, USABLE
+from mailout.core.slug import slug
 from mailout.publish import sources
 from mailout.store import issues
 
 
 @click.group(name="posts")
 def posts_command() -> None:
-    """Begin a new post, list the posts.
+    """Begin a new post, list the posts, import posts from elsewhere.
 
     A post is a Markdown file in posts/, one per language:
     posts/2026-11-20-harbour-strike.en.md and posts/2026-11-20-harbour-strike.ru.md
     """
+
+
+posts_command.add_command(import_command)
 
 
 @posts_command.command("new")
@@ -44,7 +48,7 @@ def new(context: click.Context, title: str, language: str | None, kind: str) -> 
         raise UsageError(f"there is no kind `{kind}`", fix=nearest(kind, KINDS))
     today = datetime.now(UTC).astimezone(ZoneInfo(site.identity.timezone)).date()
     code = language or default_language(site)
-    name = f"{today.isoformat()}-{_slug(title)}.{code}.md"
+    name = f"{today.isoformat()}-{slug(title)}.{code}.md"
     head = {"title": title, "date": today, "kind": kind, "draft": True}
     body = "\nThe opening: what happened, where, when.\n\n<!--more-->\n\nThe rest.\n"
     sources.write_new(site.root, "posts", name, front_matter.join(head, body))
@@ -57,6 +61,8 @@ def new(context: click.Context, title: str, language: str | None, kind: str) -> 
 @click.pass_context
 def list_(context: click.Context, as_json_: bool) -> None:
     """List the posts, the newest first: languages, and whether an issue was sent with it.
+
+    A post is ready, sent, archived (for issues that name it), or kept back: draft, future ..
 
     Example: mailout posts list --json
     """
@@ -74,9 +80,7 @@ def list_(context: click.Context, as_json_: bool) -> None:
                 "kind": first.kind,
                 "languages": sorted(texts),
                 "title": first.title,
-                "state": "draft"
-                if any(post.draft for post in texts.values())
-                else ("sent" if key in sent else "ready"),
+                "state": _state([post.status for post in texts.values()], key in sent),
             }
         )
     rows.sort(key=lambda row: (str(row["date"] or ""), str(row["key"])), reverse=True)
@@ -92,7 +96,9 @@ def list_(context: click.Context, as_json_: bool) -> None:
     )
 
 
-def _slug(title: str) -> str:
-    """A file name's part from a title; letters of other scripts are kept."""
-    words = re.findall(r"\w+", unicodedata.normalize("NFC", title).lower())
-    return "-".join(words)[:60].strip("-") or "post"
+def _state(statuses: Sequence[str], was_sent: bool) -> str:
+    """The status that keeps a post back, if one of its texts has one; else whether it was sent."""
+    kept_back = [status for status in statuses if status not in USABLE]
+    if kept_back or was_sent:
+        return kept_back[0] if kept_back else "sent"
+    return "archived" if "archived" in statuses else "ready"

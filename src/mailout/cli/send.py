@@ -140,7 +140,7 @@ def _send(site: Site, store: Store, order: _Order) -> int:
     if target is None:
         issue = _make_issue(site, store, order)
         if issue is None:
-            _nothing(order, "every post was sent already")
+            _nothing(order, "every ready post was sent already")
             return 0
         target = Target(issue)
     dispatch = target.dispatch
@@ -298,7 +298,7 @@ def _show_dry(site: Site, store: Store, order: _Order, target: Target | None) ->
             else plan_draft(site, store, order.mailing_list)
         )
         if drafted is None:
-            _nothing(order, "every post was sent already")
+            _nothing(order, "every ready post was sent already")
             return
         variants = compile_plan(site, store, order.mailing_list, drafted).variants
         name, issue_id = drafted.name, 0

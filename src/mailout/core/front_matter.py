@@ -1,11 +1,15 @@
-"""Front matter: the YAML between two `---` lines at the head of a post or an issue.
+"""Front matter: what stands between two `---` lines (YAML) or two `+++` lines (TOML) at the head
+of a post or an issue.
 
 What comes back knows on which line each key stands, so that every later complaint can
 name it.
+Standards: YAML 1.1, TOML 1.0.
 """
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +19,10 @@ import yaml
 from mailout.core.errors import BadFile, nearest, place
 
 _FENCE = "---"
+_TOML_FENCE = "+++"
+_TOML_KEY = re.compile(r"\s*\[{0,2}\s*(?:\"([^\"]+)\"|'([^']+)'|([\w-]+))\s*[.=\]]")
+_UNQUOTED = 'A text needs quotes around it, as in `title = "Strike vote"`.'
+_TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +75,25 @@ class FrontMatter:
 def split(text: str, file: str) -> FrontMatter:
     """The front matter and body of a file's `text`; without front matter, no values.
 
-    Raises: BadFile with line and column for a head that never ends or is not YAML.
+    Raises: BadFile with line and column for a head that never ends or is not YAML or TOML.
     """
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         raise BadFile("a NUL character", where=place(file, line), fix="Is this a text file?")
     lines = text.split("\n")
-    if lines[0].rstrip() != _FENCE:
+    fence = lines[0].rstrip()
+    if fence not in (_FENCE, _TOML_FENCE):
         return FrontMatter(file, {}, {}, text, 1)
-    end = next((n for n, line in enumerate(lines[1:], 1) if line.rstrip() == _FENCE), None)
+    end = next((n for n, line in enumerate(lines[1:], 1) if line.rstrip() == fence), None)
     if end is None:
         raise BadFile(
             "the front matter that begins here has no end",
             where=place(file, 1),
-            fix="Close it with a line that holds only `---`.",
+            fix=f"Close it with a line that holds only `{fence}`.",
         )
-    values, where = _read_yaml("\n".join(lines[1:end]), file)
+    read = _read_yaml if fence == _FENCE else _read_toml
+    values, where = read("\n".join(lines[1:end]), file)
     return FrontMatter(file, values, where, "\n".join(lines[end + 1 :]), end + 2)
 
 
@@ -95,8 +105,7 @@ def join(values: Mapping[str, Any], body: str) -> str:
 
 def _read_yaml(source: str, file: str) -> tuple[dict[str, Any], dict[str, int]]:
     try:
-        node = yaml.compose(source, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(source)
+        node, values = _node_and_values(source)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = place(file, mark.line + 2, mark.column + 1) if mark else file
@@ -124,3 +133,46 @@ def _read_yaml(source: str, file: str) -> tuple[dict[str, Any], dict[str, int]]:
             )
         lines[key] = line
     return {str(key): value for key, value in values.items()}, lines
+
+
+def _node_and_values(source: str) -> tuple[yaml.Node | None, Any]:
+    """The document's node, which knows its lines, and its values. Raises: yaml.YAMLError."""
+    try:
+        return _load(source, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError:
+        return _load(source, yaml.SafeLoader)  # slower, and says better what is wrong
+
+
+def _load(source: str, kind: type[yaml.SafeLoader]) -> tuple[yaml.Node | None, Any]:
+    loader = kind(source)
+    try:
+        node = loader.get_single_node()
+        return node, loader.construct_document(node) if node is not None else None
+    finally:
+        loader.dispose()
+
+
+def _read_toml(source: str, file: str) -> tuple[dict[str, Any], dict[str, int]]:
+    try:
+        values = tomllib.loads(source)
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        what = str(error) or "unreadable"
+        found = _TOML_PLACE.search(what)
+        last = source.count("\n") + 2
+        where = (
+            place(file, int(found[1]) + 1, int(found[2]))
+            if found and found[1]
+            else place(file, last)
+        )
+        raise BadFile(
+            f"the front matter is not TOML: {_TOML_PLACE.sub('', what)}",
+            where=where,
+            fix=_UNQUOTED if what.startswith("Invalid value") else "",
+        ) from None
+    lines: dict[str, int] = {}
+    for number, line in enumerate(source.split("\n"), 2):
+        found = _TOML_KEY.match(line)
+        key = (found[1] or found[2] or found[3]) if found else ""
+        if key in values:
+            lines.setdefault(key, number)
+    return values, lines

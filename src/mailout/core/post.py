@@ -1,7 +1,14 @@
 """Posts: what an organiser writes, one Markdown file per post and language.
 
 `2026-11-20-harbour-strike.kk.md` is the Kazakh text of the post `2026-11-20-harbour-strike`.
-The language may also stand in the front matter (`lang`), and the key as well (`key`).
+The language may also stand in the front matter (`lang`), and the key as well (`key`). Layouts of
+other programs are read too (`layout`).
+
+| status | sent |
+|---|---|
+| ready | with the next issue |
+| archived | if an issue names it |
+| draft, future, private, trash, password | never; the last four come with an import |
 """
 
 from __future__ import annotations
@@ -10,7 +17,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from mailout.core import action, front_matter, language, meeting
+from mailout.core import action, front_matter, language, layout, meeting
 from mailout.core.action import Action, is_web_url
 from mailout.core.errors import BadFile, nearest, place
 from mailout.core.front_matter import FrontMatter
@@ -29,7 +36,11 @@ KINDS = {
 }
 """The kinds of posts, each with the message id of its label in the catalogues."""
 
-_KEYS = frozenset(
+STATUSES = ("ready", "archived", "draft", "future", "private", "trash", "password")
+USABLE = ("ready", "archived")
+"""The statuses of posts that may be mailed: with the next issue, or if one names them."""
+
+KEYS = frozenset(
     [
         "title",
         "key",
@@ -42,17 +53,18 @@ _KEYS = frozenset(
         "source_date",
         "canonical_url",
         "categories",
+        "tags",
+        "status",
         "excerpt",
         "draft",
         "actions",
         "event",
         "embargo",
+        "imported",
     ]
 )
-_NAME = re.compile(
-    r"(?P<key>.+?)(?:\.(?P<lang>[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*))?\.(?:md|markdown)"
-)
 _DATED = re.compile(r"(\d{4}-\d{2}-\d{2})-")
+_TIMED = re.compile(r"(\d{4}-\d{2}-\d{2})[T ]\d{1,2}:\d{2}.*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +89,11 @@ class Post:
     canonical_url: str = ""
     categories: tuple[str, ...] = ()
     excerpt: str = ""
-    draft: bool = False
     actions: tuple[Action, ...] = ()
     event: Meeting | None = None
     embargo: datetime | None = None
+    tags: tuple[str, ...] = ()
+    status: str = "ready"
 
 
 def parse(text: str, file: str, default_language: str) -> Post:
@@ -88,11 +101,12 @@ def parse(text: str, file: str, default_language: str) -> Post:
 
     Raises: BadFile with file and line.
     """
-    head = front_matter.split(text, file)
-    head.refuse_unknown(_KEYS)
-    name = _NAME.fullmatch(file.rpartition("/")[2])
-    from_name = (name["lang"] or "") if name else ""
-    code = language.normal(head.text("lang", from_name or default_language))
+    head = layout.ours(front_matter.split(text, file), KEYS)
+    head.refuse_unknown(KEYS)
+    name = layout.named(file)
+    if not (head.text("lang") or name.language):
+        layout.refuse_country(file)
+    code = language.normal(head.text("lang") or name.language or default_language)
     _check_language(code, head)
     title = head.text("title")
     if not title:
@@ -104,7 +118,8 @@ def parse(text: str, file: str, default_language: str) -> Post:
     kind = head.text("kind", "article")
     if kind not in KINDS:
         raise BadFile(f"unknown kind `{kind}`", where=head.at("kind"), fix=nearest(kind, KINDS))
-    key = head.text("key", name["key"] if name else file)
+    key = head.text("key", name.key)
+    status = _status(head)
     return Post(
         key=key,
         language=code,
@@ -121,11 +136,22 @@ def parse(text: str, file: str, default_language: str) -> Post:
         canonical_url=_url(head, "canonical_url"),
         categories=head.texts("categories"),
         excerpt=head.text("excerpt"),
-        draft=head.flag("draft"),
         actions=action.parse_all(head.values.get("actions"), head.at("actions")),
         event=meeting.parse(head.values.get("event"), head.at("event")),
         embargo=_embargo(head),
+        tags=head.texts("tags"),
+        status=status,
     )
+
+
+def _status(head: FrontMatter) -> str:
+    """The status; `draft: true` keeps back what would else be mailed."""
+    status = head.text("status", "ready")
+    if status not in STATUSES:
+        raise BadFile(
+            f"unknown status `{status}`", where=head.at("status"), fix=nearest(status, STATUSES)
+        )
+    return "draft" if head.flag("draft") and status in USABLE else status
 
 
 def _check_language(code: str, head: FrontMatter) -> None:
@@ -155,8 +181,10 @@ def _date(head: FrontMatter, key: str) -> date | None:
         return value.date()
     if isinstance(value, date):
         return value
+    written = str(value).strip()
+    timed = _TIMED.fullmatch(written)
     try:
-        return date.fromisoformat(str(value).strip())
+        return date.fromisoformat(timed[1] if timed else written)
     except ValueError:
         raise BadFile(
             f"`{value}` is not a date", where=head.at("date"), fix="Write it as YYYY-MM-DD."

@@ -27,6 +27,7 @@ from mailout.core import archive
 from mailout.core.dispatch import DispatchState
 from mailout.core.errors import MailoutError
 from mailout.core.issue import IssuePlan, IssueState
+from mailout.core.post import USABLE
 from mailout.core.site import MailingList, Site
 from mailout.publish import sources
 from mailout.publish.archive_pages import Mailed, pages
@@ -108,7 +109,7 @@ def mailed(site: Site, store: Store) -> tuple[list[Mailed], list[LeftOut]]:
             one = _mailed(tx, site, mailing_list, issue, plans.get(issue.name), own)
             gone = [key for key in issues.posts_of(tx, issue.id) if key not in one.posts]
             missing += [
-                LeftOut(f"{issue.name}: {key}", "the post is a draft, or not in posts/ any more")
+                LeftOut(f"{issue.name}: {key}", "the post is kept back, or not in posts/ any more")
                 for key in gone
             ]
             if one.posts:
@@ -147,7 +148,7 @@ def _mailed(
     moments = [one.filled_at for one in dispatches.of_issue(tx, issue.id) if one.filled_at]
     at = min(moments) if moments else issue.sent_at or issue.created_at
     public = {
-        key: {code: post for code, post in posts.get(key, {}).items() if not post.draft}
+        key: {code: one for code, one in posts.get(key, {}).items() if one.status in USABLE}
         for key in issues.posts_of(tx, issue.id)
     }
     return Mailed(

@@ -19,7 +19,7 @@ from mailout.core.errors import BadFile, MailoutError, nearest, place
 from mailout.core.inline import inline
 from mailout.core.issue import IssuePlan, Variant, Wording
 from mailout.core.message import BadHeader, ListHeaders, list_headers, prepare_message
-from mailout.core.post import Post
+from mailout.core.post import USABLE, Post
 from mailout.core.render import Templates
 from mailout.core.site import MailingList, Site
 from mailout.core.slot import PATTERN, Slot
@@ -135,16 +135,22 @@ def _chosen_posts(plan: IssuePlan, posts: Posts) -> list[Mapping[str, Post]]:
         if key not in posts:
             raise BadFile(f"there is no post `{key}`", where=plan.file, fix=nearest(key, posts))
         for post in posts[key].values():
-            if post.draft:
-                raise BadFile(
-                    f"the post `{key}` is a draft", where=post.file, fix="Set `draft: false`."
-                )
+            if post.status not in USABLE:
+                raise _kept_back(post)
             words = post.body + post.title + post.excerpt
             found = PATTERN.search(words) or places.PATTERN.search(words)
             if found:
                 raise BadFile(f"`{found[0]}` is a word of our own", where=post.file)
         chosen.append(posts[key])
     return chosen
+
+
+def _kept_back(post: Post) -> BadFile:
+    if post.status == "draft":
+        what, fix = "is a draft", "Set `draft: false`; an imported one has `status: draft`."
+    else:
+        what, fix = f"has the status `{post.status}`", "Take that line out if it may be mailed."
+    return BadFile(f"the post `{post.key}` {what}", where=post.file, fix=fix)
 
 
 def _picture_warnings(chosen: Sequence[Mapping[str, Post]]) -> list[str]:

@@ -18,14 +18,14 @@ _SECTIONS_FROM = 4  # posts
 
 
 def unsent(posts: Posts, sent: Collection[str]) -> list[str]:
-    """The keys of the posts that may go into a new issue: none a draft, none sent already.
+    """The keys of the posts that may go into a new issue: all texts ready, none sent already.
 
     Appeals first, then the newest, then what introduces ourselves.
     """
     ready = [
         key
         for key, texts in posts.items()
-        if key not in sent and not any(post.draft for post in texts.values())
+        if key not in sent and all(post.status == "ready" for post in texts.values())
     ]
     return sorted(ready, key=lambda key: _rank(posts[key]))
 

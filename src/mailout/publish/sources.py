@@ -37,6 +37,11 @@ def read_posts(root: Path, default_language: str) -> Posts:
     return dict(sorted(found.items()))
 
 
+def read_texts(root: Path) -> dict[str, str]:
+    """The text of every file below `posts/` that read_posts reads, by its path. Raises: BadFile."""
+    return {_shown(path, root): _text(path, root) for path in _markdown_files(root / "posts")}
+
+
 def read_issues(root: Path, default_language: str) -> dict[str, IssuePlan]:
     """The issues below `issues/` by name, in the order of their names. Raises: BadFile."""
     texts: dict[str, dict[str, str]] = {}

@@ -1,0 +1,258 @@
+"""The shelf: a source's posts become files in posts/, and later imports find them there.
+
+items -> the post that each is here already (`holdings`) -> what is new, what changed at the source
+-> a plan of files (`plan`) -> all of them written, or none (`write`).
+
+| the post here | the source | what follows |
+|---|---|---|
+| none | has it | imported |
+| as it was written | changed it | updated |
+| as it was written | keeps it back now (a draft, in the trash ..) | updated: its status, no more |
+| edited by a person, or of another kind of source | changed it | skipped, unless `overwrite` |
+| any | did not change it | unchanged, unless edited and `overwrite` |
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from mailout.core import front_matter, language
+from mailout.core import post as core_post
+from mailout.core.errors import BadFile, MailoutError
+from mailout.core.ingest import filing
+from mailout.core.ingest.item import Gathered, Item, Skipped
+from mailout.core.ingest.prose import Prose, to_markdown
+from mailout.publish.holdings import Held, Holdings, Place
+
+_KEPT_BACK = {
+    "draft": "a draft at its source",
+    "future": "to be published at its source later",
+    "private": "private at its source",
+    "trash": "in the trash at its source",
+    "password": "behind a password at its source",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How posts are to be taken.
+
+    `kind` is the kind of source. `language` is that of items that tell none, `languages` are
+    those that the site writes in. `drafts` takes along what its source keeps back; it is kept
+    back here as well.
+    """
+
+    kind: str
+    language: str
+    languages: tuple[str, ...]
+    ready_since: date
+    drafts: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file to be written, by its path in the site, and the status its post has there."""
+
+    path: str
+    text: str
+    status: str
+
+
+@dataclass(slots=True)
+class Plan:
+    """What an import does, what it leaves out, and how many items had which status."""
+
+    files: list[File] = field(default_factory=list)
+    imported: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    by_status: dict[str, int] = field(default_factory=dict)
+
+
+def plan(root: Path, default_language: str, gathered: Gathered, terms: Terms) -> Plan:
+    """What importing these items into the site at `root` means; nothing is written.
+
+    Raises: BadFile for a file in posts/ that is no post.
+    """
+    return _Shelf(Holdings(root, default_language), default_language, gathered, terms).filled()
+
+
+def write(root: Path, files: Sequence[File]) -> None:
+    """Nothing, once all the files are there. Raises: MailoutError, and then none of them is.
+
+    Every text is on the disk before the first file gets its name. If the program is killed
+    between two names, the same import again writes the rest.
+    """
+    shown = "posts/"
+    try:
+        (root / "posts").mkdir(exist_ok=True)
+        # On the same file system, under names that nobody reads as posts.
+        folder = Path(tempfile.mkdtemp(prefix=".import-", dir=root / "posts"))
+    except OSError as error:
+        raise MailoutError(f"cannot be written: {error.strerror}", where=shown) from None
+    named: list[tuple[Path, Path]] = []
+    try:
+        for number, file in enumerate(files):
+            shown = file.path
+            (folder / f"{number}.new").write_text(file.text, encoding="utf-8", newline="\n")
+            if (root / shown).exists():
+                shutil.copy2(root / shown, folder / f"{number}.old")
+        for number, file in enumerate(files):
+            shown = file.path
+            os.replace(folder / f"{number}.new", root / shown)
+            named.append((root / shown, folder / f"{number}.old"))
+    except OSError as error:
+        for target, old in named:
+            target.unlink()
+            if old.exists():
+                os.replace(old, target)
+        raise MailoutError(f"cannot be written: {error.strerror}", where=shown) from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Shelf:
+    """One import: takes item after item, and says what becomes of it."""
+
+    def __init__(
+        self, holdings: Holdings, default_language: str, gathered: Gathered, terms: Terms
+    ) -> None:
+        self.holdings = holdings
+        self.default_language = default_language
+        self.items = gathered.items
+        self.terms = terms
+        self.texts_of = Counter(map(filing.identity, gathered.items))
+        self.about_languages: Counter[str] = Counter()
+        self.plan = Plan(
+            skipped=list(gathered.skipped),
+            warnings=list(gathered.warnings),
+            by_status=dict(Counter(item.status for item in gathered.items)),
+        )
+
+    def filled(self) -> Plan:
+        done: set[tuple[str, str]] = set()
+        for item in self.items:
+            code = self._language(item)
+            same = (filing.identity(item), code)
+            if same in done:
+                self._skip(item, "a second post with the same id")
+                continue
+            done.add(same)
+            try:
+                self._take(item, code)
+            except BadFile as error:
+                self._skip(item, f"{error.what}. {error.fix}".strip())
+        for text, number in self.about_languages.items():
+            self.plan.warnings.append(f"{number} post{'s' if number > 1 else ''}: {text}")
+        return self.plan
+
+    def _language(self, item: Item) -> str:
+        """The item's language, as a code that the site writes in if there is one for it."""
+        told = language.normal(item.language)
+        if not told:
+            return self.terms.language
+        base = told.split("-")[0]
+        meant = language.mistaken_for(base)
+        if meant:
+            self.about_languages[f"`{base}` is a country, no language: taken as `{meant}`"] += 1
+            told = base = meant
+        if not language.is_code(told):
+            known = self.terms.language
+            self.about_languages[f"`{told}` is no language: taken as `{known}`"] += 1
+            return known
+        if told in self.terms.languages or base not in self.terms.languages:
+            if told not in self.terms.languages:
+                self.about_languages[f"no list of yours is in `{told}`"] += 1
+            return told
+        return base
+
+    def _take(self, item: Item, code: str) -> None:
+        only = self.texts_of[filing.identity(item)] == 1
+        held = self.holdings.find(item, code, only=only)
+        if held is not None:
+            self._compare(item, held)
+        elif item.status == "published" or self.terms.drafts:
+            place = self.holdings.place(item, code)
+            self._write(place, self._text(item, self._status(item)))
+            self.holdings.add(item, place)
+            self.plan.imported += 1
+        else:
+            why = _KEPT_BACK.get(item.status, item.status)
+            self._skip(item, f"{why}: --drafts takes it along")
+
+    def _compare(self, item: Item, held: Held) -> None:
+        """Plans what has to happen with a post that is here already."""
+        again = self.terms.overwrite and (held.edited or held.mark.kind != self.terms.kind)
+        if held.mark.seen == filing.seen(item) and not again:
+            self.plan.unchanged += 1
+            return
+        keeps_back = item.status != "published" and held.status in core_post.USABLE
+        if why := self._why_it_stays(held):
+            self._skip(item, f"{held.path} {why}")
+            if keeps_back:
+                kept = _KEPT_BACK.get(item.status, item.status)
+                self._warn(item, f"it is {kept} now, and {held.path} may still be mailed")
+            return
+        if keeps_back:
+            text, status = filing.withdrawn(held.head, item, self.terms.kind), item.status
+        else:
+            # Whether a post may go into the next issue is the organiser's to say by now.
+            settled = item.status == "published" and held.status in core_post.USABLE
+            status = held.status if settled else self._status(item)
+            text = self._text(item, status)
+        head = front_matter.split(text, held.path)
+        if status == held.status and filing.wrote(head.values, head.body) == held.wrote:
+            self.plan.unchanged += 1  # what changed is nothing that is taken over
+            return
+        self._write(Place(held.key, held.language, held.path), text)
+        self.plan.updated += 1
+
+    def _why_it_stays(self, held: Held) -> str:
+        """Why a post's file is not to be written to; empty if it is."""
+        if held.is_link:
+            return "is a link, and stays as it is"
+        if held.edited and not self.terms.overwrite:
+            return "was edited here: --overwrite replaces it"
+        if held.mark.kind != self.terms.kind and not self.terms.overwrite:
+            return f"came by an import of `{held.mark.kind}`: --overwrite replaces it"
+        return ""
+
+    def _status(self, item: Item) -> str:
+        return filing.status_of(item, self.terms.ready_since, alone=len(self.items) == 1)
+
+    def _text(self, item: Item, status: str) -> str:
+        """The text of the item's file. Raises: BadFile if there is nothing to read in it."""
+        made = Prose(item.markdown, ())
+        if item.html:
+            made = to_markdown(item.html, item.url)
+        if not made.text.strip():
+            raise BadFile("it has no text")
+        for warning in made.warnings:
+            self._warn(item, warning)
+        for name, url in (("address", item.url), ("source's address", item.source_url)):
+            if url and not filing.web_address(url):
+                self._warn(item, f"its {name} is none of the web, and is left out")
+        return filing.text_of(item, made.text, status, self.terms.kind)
+
+    def _write(self, place: Place, text: str) -> None:
+        """Adds a file to the plan. Raises: BadFile if it would not be read as that post."""
+        post = core_post.parse(text, place.path, self.default_language)
+        if (post.key, post.language) != (place.key, place.language):
+            raise BadFile(f"it would be read as the post `{post.key}` in `{post.language}`")
+        self.plan.files.append(File(place.path, text, post.status))
+
+    def _skip(self, item: Item, why: str) -> None:
+        self.plan.skipped.append(Skipped(item.what, why))
+
+    def _warn(self, item: Item, text: str) -> None:
+        self.plan.warnings.append(f"{item.what}: {text}")

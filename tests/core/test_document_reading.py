@@ -1,0 +1,242 @@
+"""One file, one post: Markdown of other programs, HTML, plain text."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailout.core.errors import BadFile
+from mailout.core.ingest import document
+from mailout.core.ingest.item import Gathered, Item
+from mailout.core.ingest.prose import to_markdown
+
+
+def read(text: str, shown: str) -> Gathered:
+    return document.read(text.encode(), shown)
+
+
+def one(text: str, shown: str) -> Item:
+    (item,) = read(text, shown).items
+    return item
+
+
+def md(item: Item) -> str:
+    return item.markdown or to_markdown(item.html, item.url).text.strip("\n")
+
+
+JEKYLL = """\
+---
+layout: post
+title: "Crane drivers vote"
+date: 2026-11-20 10:00:00 +0100
+categories: appeals harbour
+tags: [port]
+author: Mara Lind
+excerpt: Nine in ten.
+permalink: /vote/
+published: false
+---
+Nine in ten
+said yes. {: .lead}
+
+<!--more-->
+
+a) bring wood
+b) bring <b>soup</b>
+
+{% highlight sh %}
+ls *
+{% endhighlight %}
+{% include share.html %}
+"""
+
+
+def test_a_jekyll_post() -> None:
+    gathered = read(JEKYLL, "_posts/2026-11-20-crane-vote.md")
+    (item,) = gathered.items
+    assert (item.title, item.slug, item.date) == (
+        "Crane drivers vote",
+        "crane-vote",
+        date(2026, 11, 20),
+    )
+    assert (item.categories, item.tags) == (("appeals", "harbour"), ("port",))
+    assert (item.author, item.excerpt, item.status) == ("Mara Lind", "Nine in ten.", "draft")
+    assert md(item) == (
+        "Nine in ten said yes.\n\n<!--more-->\n\na) bring wood\nb) bring **soup**\n\n```\nls *\n```"
+    )
+    assert gathered.warnings == (
+        "_posts/2026-11-20-crane-vote.md: the site's tag `include` is left out",
+    )
+
+
+HUGO = """\
++++
+title = "Забастовка"
+date = 2026-11-20T10:00:00+01:00
+draft = true
+[taxonomies]
+categories = ["Порт"]
+[params]
+author = "Мара"
++++
+Текст. {{< youtube Q1 >}}
+
+{{< figure src="a.png" alt="Толпа" caption="У ворот" >}}
+
+{{% notice %}}Завтра{{% /notice %}}
+"""
+
+
+def test_a_hugo_post() -> None:
+    gathered = read(HUGO, "content/ru/post/strike/index.md")
+    (item,) = gathered.items
+    assert (item.title, item.slug, item.language) == ("Забастовка", "strike", "ru")
+    assert (item.date, item.status, item.author) == (date(2026, 11, 20), "draft", "Мара")
+    assert item.categories == ("Порт",)
+    assert md(item) == (
+        "Текст. <https://www.youtube.com/watch?v=Q1>\n\n![Толпа](a.png)\n*У ворот*\n\nЗавтра"
+    )
+    assert "the site's tag `notice` is left out" in " ".join(gathered.warnings)
+
+
+def test_texts_of_one_post_share_their_slug() -> None:
+    head = "---\ntitle: x\n---\ntext"
+    for shown in ("post/vote.ru.md", "ru/vote.md", "vote/index.ru.md", "2026-11-20-vote.ru.md"):
+        item = one(head, f"content/{shown}")
+        assert (item.slug, item.language) == ("vote", "ru")
+
+
+def test_our_own_text_stays_as_it_is() -> None:
+    text = "---\ntitle: x\nkind: appeal\nlang: kk\n---\n\nline\nline\n"
+    item = one(text, "x.md")
+    assert (item.markdown, item.html, item.kind, item.language) == (
+        "line\nline",
+        "",
+        "appeal",
+        "kk",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "body"),
+    [
+        ("# Vote\n\ntext", "Vote", "text"),
+        ("Vote\n====\n\ntext", "Vote", "text"),
+        ("---\ntitle: Vote\n---\n# Vote\n\ntext", "Vote", "text"),
+        ("---\ntitle: Vote\n---\n# Now\n\ntext", "Vote", "## Now\n\ntext"),
+        ("text", "Crane vote", "text"),
+    ],
+)
+def test_titles_of_markdown(text: str, title: str, body: str) -> None:
+    item = one(text, "2026-11-20-crane-vote.md")
+    assert (item.title, md(item), item.date) == (title, body, date(2026, 11, 20))
+
+
+def test_what_is_no_post_is_left_out() -> None:
+    for text, shown in (
+        ("---\ntitle: x\n---\ny", "content/_index.md"),
+        ("---\nlayout: page\n---\ny", "about.md"),
+    ):
+        gathered = read(text, shown)
+        assert (gathered.items, gathered.found, gathered.skipped[0].why) == (
+            (),
+            1,
+            "a page of its site, no post",
+        )
+
+
+def test_unknown_keys_are_told_with_their_line() -> None:
+    gathered = read("---\ntitle: x\nmood: grim\n---\ny", "x.md")
+    assert gathered.warnings == ("x.md:3: `mood` is not known here, and left out",)
+
+
+def test_an_html_file() -> None:
+    html = (
+        "<html lang=de><head><title>Datei</title><meta name=author content='Mara Lind'></head>"
+        "<body><h1>Urabstimmung</h1><p>Neun von <i>zehn</i>.</p><h2>Danach</h2></body></html>"
+    )
+    item = one(html, "2026-11-20-urabstimmung.html")
+    assert (item.title, item.author, item.language) == ("Urabstimmung", "Mara Lind", "de")
+    assert (item.date, md(item)) == (date(2026, 11, 20), "Neun von *zehn*.\n\n## Danach")
+
+
+def test_words_above_the_heading_stay() -> None:
+    item = one("<p>Urgent</p><h2>Vote</h2><p>Now.</p>", "x.html")
+    assert (item.title, md(item)) == ("Vote", "Urgent\n\n## Vote\n\nNow.")
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "body"),
+    [
+        ("Vote\n\nNine in ten.", "Vote", "Nine in ten."),
+        ("Vote\n\na\nb", "Vote", "a\nb"),
+        ("Vote\n\n- one\n- two\nand so on", "Vote", "- one\n- two\n\nand so on"),
+        ("Vote\n\n1. one\n2. two", "Vote", "1. one\n2. two"),
+        ("Vote\n\n1986. A year", "Vote", "1986\\. A year"),
+        ("Vote\n\na) one\nb) two", "Vote", "a) one\nb) two"),
+        (
+            "Vote\n\nsee https://example.org/x_y, please",
+            "Vote",
+            "see <https://example.org/x_y>, please",
+        ),
+        ("Vote\n\nLinksjugend ['solid]", "Vote", "Linksjugend ['solid]"),
+        ("Only words", "Only words", "Only words"),
+        ("one line\nand another", "one line", "one line\nand another"),
+    ],
+)
+def test_plain_text(text: str, title: str, body: str) -> None:
+    item = one(text, "notes.txt")
+    assert (item.title, md(item)) == (title, body)
+
+
+def test_lines_that_a_program_wrapped_are_joined() -> None:
+    line = "words that fill a line of a mail to its very end, as they do here\n"
+    item = one(f"Vote\n\n{line * 3}end.\n\n{line * 3}end.", "mail.txt")
+    assert md(item).count("\n") == 2
+
+
+def test_a_language_in_the_name() -> None:
+    assert one("Vote\n\ntext", "vote.kk.txt").language == "kk"
+    assert one("Vote\n\ntext", "v1.2.txt").language == ""
+
+
+def test_control_characters_are_stripped_and_told() -> None:
+    gathered = read("Vote\n\na\0b\x1b", "notes.txt")
+    assert "ab" in gathered.items[0].html
+    assert gathered.warnings == ("notes.txt:3: control characters stripped: 2",)
+
+
+def test_old_encodings_are_read_with_a_warning() -> None:
+    gathered = document.read("Порт\n\nЗабастовка в порту".encode("cp1251"), "notes.txt")
+    assert gathered.items[0].title == "Порт"
+    assert "read as windows-1251" in gathered.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "says"),
+    [
+        ("", "x.txt", "x.txt: there is no text in it"),
+        ("---\ntitle: x\n---\n", "x.md", "x.md:4: there is no text in it"),
+        ("---\ntitle: x\n", "x.md", "x.md:1: the front matter that begins here has no end"),
+        ("+++\ntitle = x\n+++\ny", "x.md", "x.md:2:9: the front matter is not TOML"),
+        ("<p></p>", "x.html", "x.html: there is no text in it"),
+        ("<div>" * 400 + "x", "x.html", "x.html: more than 150 elements"),
+        ("a" * 10_000_001, "x.txt", "x.txt: more than 10 MB"),
+    ],
+)
+def test_refusals_name_the_file(text: str, shown: str, says: str) -> None:
+    with pytest.raises(BadFile) as error:
+        read(text, shown)
+    assert says in str(error.value)
+
+
+@given(st.binary(max_size=200), st.sampled_from(["x.md", "x.html", "x.txt", "x"]))
+def test_any_bytes_are_a_post_or_a_complaint(raw: bytes, shown: str) -> None:
+    for source in (raw, b"---\n" + raw + b"\n---\ntext", b"+++\n" + raw + b"\n+++\ntext"):
+        try:
+            document.read(source, shown)
+        except BadFile as error:
+            assert error.where
