@@ -113,7 +113,9 @@ def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> CommandLine:
     assert main(["init", str(root)]) == 0
     for post in (root / "posts").iterdir():
         post.unlink()
-    return CommandLine(root, capsys)
+    found = CommandLine(root, capsys)
+    found.fall_back_to_english()
+    return found
 
 
 def take(shell: CommandLine, kind: str, text: str | bytes, *words: str, code: int = 0) -> Said:

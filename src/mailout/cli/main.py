@@ -19,6 +19,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("demo", "Show the whole trip on a scratch site, on this machine only."),
     "doctor": ("doctor", "Check the site, its store, its relay and its pages."),
     "subscribers": ("subscribers", "Import, list, show, add, tag, export and erase people."),
+    "signatories": ("signatories", "Name who agreed to be named as a supporter."),
     "segments": ("segments", "List the segments and show who is in one."),
     "posts": ("posts", "Begin a new post, list the posts, import posts."),
     "issues": ("issues", "Draft an issue from posts, list and show issues."),

@@ -11,6 +11,7 @@ from mailout.core.issue import IssuePlan
 from mailout.core.site import MailingList, Site
 from mailout.publish import build, compile, draft, sources
 from mailout.publish.compile import Compiled
+from mailout.roster import signatories
 from mailout.store import issues, readiness
 from mailout.store.engine import Store
 from mailout.store.issues import Issue
@@ -41,7 +42,8 @@ def compile_plan(site: Site, store: Store, mailing_list: MailingList, plan: Issu
     with store.reading() as tx:
         wanted = readiness.editions(tx, mailing_list.id, mailing_list.settings.blocked_in)
     templates, now = read_templates(site.root), datetime.now(UTC)
-    compiled = compile.compile_issue(site, mailing_list, plan, posts, templates, now, wanted)
+    named = [one.signatory for one in signatories.listed(store)] if plan.signatories else []
+    compiled = compile.compile_issue(site, mailing_list, plan, posts, templates, now, wanted, named)
     for warning in compiled.warnings:
         note(f"{plan.name}: {warning}")
     return compiled

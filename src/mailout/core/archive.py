@@ -7,6 +7,7 @@
 | `LANG/issues/NAME.html`, `LANG/posts/KEY.html` | an issue, a post |
 | `LANG/events/KEY.ics` | what a post announces, for a calendar |
 | `act/KEY.html` | what a post asks its readers to do, in every language |
+| `pictures/NAME` | a picture of a post, called by the hash of its file |
 | `style.css`, `SHA256SUMS` | the looks of all pages; checksums of all files |
 
 Mails link to these pages for as long as they exist, so a path never changes its meaning. Links
@@ -81,6 +82,10 @@ def act_path(key: str) -> str:
     return f"act/{file_name(key)}.html"
 
 
+def picture_path(name: str) -> str:
+    return f"pictures/{name}"
+
+
 def url(base: str, path: str) -> str:
     """The address of a path below `base` (`Site.archive_url`); empty if there is no archive."""
     return f"{base}/{quote(path)}" if base else ""
@@ -99,6 +104,11 @@ def post_url(base: str, language: str, key: str) -> str:
 def event_url(base: str, language: str, key: str) -> str:
     """The address of what a post announces, for a calendar; empty if `base` is."""
     return url(base, event_path(language, key))
+
+
+def picture_url(base: str, name: str) -> str:
+    """The address of a picture; empty if `base` is."""
+    return url(base, picture_path(name))
 
 
 def act_url(base: str, key: str) -> str:

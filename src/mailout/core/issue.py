@@ -31,7 +31,17 @@ class IssueState(StrEnum):
 
 # What an issue says once, in one of its files.
 _ONCE = frozenset(
-    ["list", "template", "posts", "full_text", "sections", "urgent", "archive", "fallback"]
+    [
+        "list",
+        "template",
+        "posts",
+        "full_text",
+        "sections",
+        "signatories",
+        "urgent",
+        "archive",
+        "fallback",
+    ]
 )
 _KEYS = _ONCE | {"subject", "preheader", "lang"}
 _NAME = re.compile(
@@ -54,9 +64,10 @@ class Wording:
 class IssuePlan:
     """An issue as its files ask for it.
 
-    `full_text` prints posts whole, not as excerpts; `sections` puts them under headings; an
-    `urgent` one overtakes others; `archive` says whether it is shown there. `fallback` names for
-    a language those that stand in where a text is not translated, before the list's own.
+    `full_text` prints posts whole, not as excerpts; `sections` puts them under headings;
+    `signatories` names those who agreed to be named; an `urgent` one overtakes others; `archive`
+    says whether it is shown there. `fallback` names for a language those that stand in where a
+    text is not translated, before the list's own.
     """
 
     name: str
@@ -65,6 +76,7 @@ class IssuePlan:
     posts: tuple[str, ...] = ()
     full_text: bool = False
     sections: bool = False
+    signatories: bool = False
     urgent: bool = False
     archive: bool = True
     fallback: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -180,6 +192,7 @@ def _main_file(plan: IssuePlan, head: FrontMatter, name: str, file: str) -> Issu
         posts=posts,
         full_text=head.flag("full_text"),
         sections=head.flag("sections"),
+        signatories=head.flag("signatories"),
         urgent=head.flag("urgent", template == "appeal"),
         archive=head.flag("archive", True),
         fallback=_fallback(head),

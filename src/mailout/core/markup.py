@@ -6,6 +6,7 @@ Standards: CommonMark 0.31.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
@@ -13,6 +14,8 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+
+from mailout.core.picture import Shown
 
 MORE = "<!--more-->"
 """The mark behind a post's opening; stands on a line of its own."""
@@ -67,8 +70,9 @@ def parser() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False, "breaks": True}).enable("table")
 
 
-def to_html(body: str) -> str:
-    """The HTML of a Markdown body; pictures appear as their alternative text."""
+def to_html(body: str, pictures: Mapping[str, Shown] | None = None) -> str:
+    """The HTML of a Markdown body. Pictures are shown as `pictures` has them by their sources;
+    for the others their text stands."""
     reader = parser()
     tokens = reader.parse(body)
     for token in tokens:
@@ -77,20 +81,33 @@ def to_html(body: str) -> str:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(max(int(token.tag[1]) + 1, _TOP_LEVEL), 6)}"
     reader.add_render_rule("image", _picture)
-    return str(reader.renderer.render(tokens, reader.options, {})).strip()
+    known = {"pictures": pictures or {}}
+    return str(reader.renderer.render(tokens, reader.options, known)).strip()
 
 
-def pictures(body: str) -> list[tuple[int, str]]:
-    """Line (from 1, in the body) and source of each picture in a Markdown body."""
+def pictures(body: str) -> list[tuple[int, str, str]]:
+    """Line (from 1, in the body), source and text of each picture in a Markdown body."""
     found = []
     for block in parser().parse(body):
         for token in block.children or ():
             if token.type == "image":
                 line = (block.map or [0])[0] + 1
-                found.append((line, str(token.attrGet("src") or "")))
+                found.append((line, str(token.attrGet("src") or ""), words_of(token)))
     return found
 
 
-def _picture(_renderer: object, tokens: list[Token], index: int, _options: Any, _env: Any) -> str:
-    alt = tokens[index].content
-    return f"[{escape(alt)}]" if alt else ""
+def words_of(image: Token) -> str:
+    """The text that stands for a picture, without the marks that it was written with."""
+    return "".join(child.content for child in image.children or ())
+
+
+def _picture(_renderer: object, tokens: list[Token], index: int, _options: Any, env: Any) -> str:
+    token = tokens[index]
+    alt = words_of(token)
+    shown = env["pictures"].get(str(token.attrGet("src") or ""))
+    if shown is None:
+        return f"[{escape(alt)}]" if alt else ""
+    return (
+        f'<img src="{escape(shown.url)}" width="{shown.width}" height="{shown.height}" '
+        f'alt="{escape(alt)}">'
+    )

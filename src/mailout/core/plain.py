@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from markdown_it.token import Token
 
-from mailout.core.markup import parser
+from mailout.core.markup import parser, words_of
 
 WIDTH = 72
 _ENDS = frozenset({"list_item_close", "blockquote_close"})
@@ -119,7 +119,8 @@ def _inline(token: Token) -> str:
         elif child.type in ("softbreak", "hardbreak"):
             words.append("\n")
         elif child.type == "image":
-            words.append(f"[{child.content}]" if child.content else "")
+            alt = words_of(child)
+            words.append(f"[{alt}]" if alt else "")
         elif child.type == "link_open":
             target = str(child.attrGet("href") or "")
             words.append("\0")  # where the link's words begin

@@ -27,9 +27,10 @@ from mailout.core import archive
 from mailout.core.dispatch import DispatchState
 from mailout.core.errors import MailoutError
 from mailout.core.issue import IssuePlan, IssueState
+from mailout.core.picture import Picture
 from mailout.core.post import USABLE
 from mailout.core.site import MailingList, Site
-from mailout.publish import sources
+from mailout.publish import pictures, sources
 from mailout.publish.archive_pages import Mailed, pages
 from mailout.publish.sources import Posts
 from mailout.store import dispatches, issues
@@ -76,7 +77,14 @@ def build(site: Site, store: Store, templates: Mapping[str, str]) -> Built:
     folder = site.root / archive.FOLDER
     with _alone(folder):
         found, missing = mailed(site, store)
-        changes = write(folder, pages(site, found, templates))
+        drawn: dict[str, dict[str, Picture]] = {}
+        for post in {post.file: post for issue in found for post in issue.texts()}.values():
+            drawn[post.file], faults = pictures.there(site.root, post)
+            missing += [LeftOut(fault.where, fault.what) for fault in faults]
+        files = pages(site, found, templates, drawn)
+        for one in {one for of_post in drawn.values() for one in of_post.values()}:
+            files[archive.picture_path(one.name)] = pictures.content(site.root, one)
+        changes = write(folder, files)
     codes = {code: None for issue in found for code in issue.subjects}
     return Built(
         tuple(issue.name for issue in found),

@@ -8,7 +8,7 @@ Standards: RFC 4287 (feeds), RFC 5545 (events).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cache
@@ -17,17 +17,19 @@ from itertools import groupby
 from markupsafe import Markup
 
 from mailout import catalogue
-from mailout.core import archive, calendar
+from mailout.core import archive, calendar, picture
 from mailout.core import language as languages
 from mailout.core.feed import Entry, Feed, to_atom
 from mailout.core.issue import Wording
 from mailout.core.meeting import Meeting
+from mailout.core.picture import Picture
 from mailout.core.post import Post
 from mailout.core.render import Templates
 from mailout.core.site import MailingList, Site
 from mailout.publish import moments
 from mailout.publish.archive_views import choice, html_of, post_view, raised, summary
 
+_WIDEST = 680  # pixels that a picture has on a page
 _FEED = 40  # entries: some months of a weekly bulletin
 
 Texts = Mapping[str, Post]
@@ -49,17 +51,27 @@ class Mailed:
     posts: Mapping[str, Texts]
     fallback: Mapping[str, Sequence[str]]
 
+    def texts(self) -> Iterator[Post]:
+        """Every post in every language it has."""
+        return (post for texts in self.posts.values() for post in texts.values())
+
     def nearest(self, code: str, offered: Collection[str]) -> str:
         """Of the languages offered the one that readers of another got, as in the mails."""
         return languages.nearest(code, offered, self.mailing_list.settings.languages, self.fallback)
 
 
-def pages(site: Site, mailed: Sequence[Mailed], templates: Mapping[str, str]) -> dict[str, bytes]:
-    """Every file of the archive by its path; `mailed` is ordered, the newest first.
+Drawn = Mapping[str, Mapping[str, Picture]]
+"""Pictures by their sources, by the file of the post that shows them."""
+
+
+def pages(
+    site: Site, mailed: Sequence[Mailed], templates: Mapping[str, str], pictures: Drawn
+) -> dict[str, bytes]:
+    """Every page of the archive by its path; `mailed` is ordered, the newest first.
 
     Raises: BadFile if a template cannot be filled.
     """
-    binder = _Binder(site, mailed, templates)
+    binder = _Binder(site, mailed, templates, pictures)
     found: dict[str, bytes] = {}
     for code in binder.languages:
         volume = _Volume(binder, code)
@@ -81,13 +93,20 @@ def pages(site: Site, mailed: Sequence[Mailed], templates: Mapping[str, str]) ->
 class _Binder:
     """What all languages share: the issues, their posts, and how a page is rendered."""
 
-    def __init__(self, site: Site, mailed: Sequence[Mailed], templates: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        site: Site,
+        mailed: Sequence[Mailed],
+        templates: Mapping[str, str],
+        pictures: Drawn,
+    ) -> None:
         self.site = site
         self.mailed = mailed
         self.base = site.archive_url
         self.brand = asdict(site.brand)
         self.rendered = cache(lambda code: Templates(templates, catalogue.words(code)))
         self.html = cache(html_of)
+        self.pictures = pictures
         self.first = next(iter(site.lists.values())).default_language
         used = {code for issue in mailed for code in issue.subjects}
         ordered = [code for one in site.lists.values() for code in one.settings.languages]
@@ -127,6 +146,15 @@ class _Binder:
         }
         return self.render(f"archive/{name}.html.j2", code, context)
 
+    def html_at(self, path: str, post: Post) -> Markup:
+        """A post's text as the page at `path` shows it; a feed (no path) has whole addresses."""
+        shown = {}
+        for source, one in self.pictures.get(post.file, {}).items():
+            at = archive.picture_path(one.name)
+            url = archive.link(path, at) if path else archive.url(self.base, at)
+            shown[source] = picture.shown(one, url, _WIDEST)
+        return self.html(post.body, tuple(shown.items()))
+
     def start(self) -> bytes:
         """The first page, in the first list's language: the choice of all others."""
         indexes = {
@@ -150,7 +178,7 @@ class _Binder:
         parts = []
         for code in own:
             post = texts.get(code) or next(iter(texts.values()))
-            view = post_view(self.site, post, code, self.html(post.body))
+            view = post_view(self.site, post, code, self.html_at(path, post))
             view["url"] = archive.link(path, archive.post_path(code, key))
             context = {
                 "language": code,
@@ -223,7 +251,7 @@ class _Volume:
             for code in self.binder.languages_of(key)
         }
         view = self._post_view(key, issues[0], path)
-        view["html"] = raised(self.binder.html(self._best(key, issues[0]).body))
+        view["html"] = raised(self.binder.html_at(path, self._best(key, issues[0])))
         return self.binder.page(
             "post",
             self.code,
@@ -269,7 +297,7 @@ class _Volume:
 
     def _entry(self, key: str, issues: Sequence[Mailed]) -> Entry:
         post = self._best(key, issues[0])
-        html = self.binder.html(post.body)
+        html = self.binder.html_at("", post)
         if post.actions:
             url = archive.act_url(self.binder.base, key)
             words = catalogue.words(self.code).gettext("What you can do")
@@ -291,7 +319,7 @@ class _Volume:
 
     def _post_view(self, key: str, issue: Mailed, path: str) -> dict[str, object]:
         post = self._best(key, issue)
-        view = post_view(self.binder.site, post, self.code, self.binder.html(post.body))
+        view = post_view(self.binder.site, post, self.code, self.binder.html_at(path, post))
         view["url"] = archive.link(path, archive.post_path(self.code, key))
         if post.event is not None:
             view["event"] = self._event_view(key, post.event, path)

@@ -16,6 +16,7 @@ from mailout.core import language as languages
 from mailout.core import markup, plain
 from mailout.core.action import Action
 from mailout.core.mailto import address, mailto
+from mailout.core.picture import Shown
 from mailout.core.post import KINDS, Post
 from mailout.core.site import Site
 
@@ -82,9 +83,10 @@ def choice(versions: Mapping[str, str]) -> list[dict[str, str]]:
     ]
 
 
-def html_of(body: str) -> Markup:
+def html_of(body: str, pictures: tuple[tuple[str, Shown], ...] = ()) -> Markup:
     """The HTML of a whole post, of an issue's own words or of a letter."""
-    return Markup(markup.to_html(body.replace(markup.MORE, "")))  # noqa: S704 - no raw HTML
+    html = markup.to_html(body.replace(markup.MORE, ""), dict(pictures))
+    return Markup(html)  # noqa: S704 - no raw HTML
 
 
 def raised(html: Markup) -> Markup:

@@ -19,11 +19,14 @@ from mailout.core.errors import BadFile, MailoutError, nearest, place
 from mailout.core.inline import inline
 from mailout.core.issue import IssuePlan, Variant, Wording
 from mailout.core.message import BadHeader, ListHeaders, list_headers, prepare_message
+from mailout.core.picture import is_elsewhere
 from mailout.core.post import USABLE, Post
 from mailout.core.render import Templates
+from mailout.core.signatory import Signatory
 from mailout.core.site import MailingList, Site
 from mailout.core.slot import PATTERN, Slot
-from mailout.publish.sheet import Sheet
+from mailout.publish import pictures
+from mailout.publish.sheet import Sheet, archive_of
 from mailout.publish.sources import Posts
 from mailout.store import issues
 from mailout.store.engine import Store
@@ -50,15 +53,21 @@ def compile_issue(
     templates: Mapping[str, str],
     day: datetime,
     wanted: Collection[str] = (),
+    signatories: Sequence[Signatory] = (),
 ) -> Compiled:
     """The issue in every language of its list. `wanted` are the editions that somebody is to get
-    besides the standard one.
+    besides the standard one; `signatories` are named if the issue asks for it.
 
     Raises: BadFile with file and line; also for a text that is not translated, unless the issue
     or its list says which language stands in for it.
     """
     chosen = _chosen_posts(plan, posts)
-    warnings = [*_picture_warnings(chosen), *_untranslated(mailing_list, plan, chosen)]
+    drawn = {
+        post.file: pictures.of_post(site.root, post) for texts in chosen for post in texts.values()
+    }
+    is_archived = bool(archive_of(site, mailing_list, plan))
+    warnings = _picture_warnings(chosen, shown=is_archived)
+    warnings += _untranslated(mailing_list, plan, chosen)
     headers = list_headers(site, mailing_list)
     variants: list[Variant] = []
     printed: dict[str, dict[str, str]] = {}
@@ -70,7 +79,8 @@ def compile_issue(
     for code in codes:
         rendered = Templates(templates, catalogue.words(code))
         for edition in _editions(shortens, wanted):
-            sheet = Sheet(site, mailing_list, plan, code, day, edition)
+            named = signatories if plan.signatories else ()
+            sheet = Sheet(site, mailing_list, plan, code, day, edition, named, drawn)
             translated = [sheet.best(texts) for texts in chosen]
             printed[code] = {post.key: post.language for post in translated}
             variant = _variant(sheet, translated, rendered)
@@ -153,13 +163,18 @@ def _kept_back(post: Post) -> BadFile:
     return BadFile(f"the post `{post.key}` {what}", where=post.file, fix=fix)
 
 
-def _picture_warnings(chosen: Sequence[Mapping[str, Post]]) -> list[str]:
+def _picture_warnings(chosen: Sequence[Mapping[str, Post]], *, shown: bool) -> list[str]:
     return [
-        f"{place(post.file, post.body_line + line - 1)}: pictures are not mailed yet; "
-        f"the alternative text stands for {source}"
+        f"{place(post.file, post.body_line + line - 1)}: the text stands for the picture {source}: "
+        + (
+            "it is on another server, which would learn who reads; put its file beside the post"
+            if is_elsewhere(source)
+            else "mails show pictures from the archive, and this issue is not in one"
+        )
         for texts in chosen
         for post in texts.values()
-        for line, source in markup.pictures(post.body)
+        for line, source, _ in markup.pictures(post.body)
+        if is_elsewhere(source) or not shown
     ]
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from markupsafe import Markup
 
 from mailout import catalogue
-from mailout.core import archive, markup, places, plain
+from mailout.core import archive, markup, picture, places, plain
 from mailout.core import language as languages
 from mailout.core.action import Action
 from mailout.core.edition import Edition
@@ -21,12 +21,15 @@ from mailout.core.issue import IssuePlan, Wording
 from mailout.core.mailto import address, mailto
 from mailout.core.markup import Cut
 from mailout.core.meeting import Meeting
+from mailout.core.picture import Picture, Shown
 from mailout.core.post import KINDS, Post
+from mailout.core.signatory import Signatory
 from mailout.core.site import MailingList, Site
 from mailout.core.slot import Slot
 from mailout.publish import moments
 
 _PREHEADER = 110  # characters
+_WIDEST = 520  # pixels that a picture has in a mail's column
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,9 @@ class Sheet:
     code: str
     day: datetime
     edition: Edition = Edition.FULL
+    signatories: Sequence[Signatory] = ()
+    pictures: Mapping[str, Mapping[str, Picture]] = field(default_factory=dict)
+    """Of each post's file, by their sources."""
     by_country: dict[str, dict[str, str]] = field(default_factory=dict)
     """What the marks of `core.places` stand for; filled as the context is made."""
 
@@ -60,8 +66,7 @@ class Sheet:
     @property
     def archive_url(self) -> str:
         """The address of the archive that the issue will be in; empty if it will be in none."""
-        public = self.plan.archive and self.mailing_list.settings.archive
-        return self.site.archive_url if public else ""
+        return archive_of(self.site, self.mailing_list, self.plan)
 
     def shortens(self, chosen: Sequence[Mapping[str, Post]]) -> bool:
         """Whether the issue prints less than all of one of its posts."""
@@ -116,6 +121,7 @@ class Sheet:
             },
             "posts": shown,
             "sections": self._sections(posts, shown),
+            "signatories": [self._signatory(one) for one in self.signatories],
             "reader": {
                 "greeting": Slot.GREETING.mark,
                 "unsubscribe_url": f"{self.site.leave_url}{Slot.TOKEN.mark}",
@@ -170,7 +176,7 @@ class Sheet:
             "source_date": post.source_date,
             "canonical_url": post.canonical_url,
             "categories": list(post.categories),
-            "html": _html(cut.text),
+            "html": _html(cut.text, self._shown(post)),
             "text": plain.to_text(cut.text),
             "excerpted": cut.shortened,
             "more_url": self.page_of(post) if cut.shortened else "",
@@ -181,6 +187,16 @@ class Sheet:
             ],
             "event": self._event(post.key, post.event) if post.event else None,
             "embargo": self._embargo(post),
+        }
+
+    def _shown(self, post: Post) -> dict[str, Shown]:
+        """The pictures of a post as this edition shows them: from the archive, or not at all."""
+        base = self.archive_url
+        if not base or self.edition not in (Edition.EXCERPT, Edition.FULL):
+            return {}
+        return {
+            source: picture.shown(one, archive.picture_url(base, one.name), _WIDEST)
+            for source, one in self.pictures.get(post.file, {}).items()
         }
 
     def _event(self, key: str, meeting: Meeting) -> dict[str, object]:
@@ -196,6 +212,15 @@ class Sheet:
         if post.embargo is None:
             return ""
         return catalogue.long_moment(moments.in_zone(post.embargo, self.site), self.code)
+
+    def _signatory(self, one: Signatory) -> dict[str, object]:
+        return {
+            "name": one.name,
+            "role": one.role,
+            "organisation": one.organisation,
+            "country": catalogue.country_name(one.country, self.code) if one.country else "",
+            "personal": one.personal,
+        }
 
     def _press(self) -> dict[str, object]:
         press = self.mailing_list.settings.press
@@ -246,6 +271,11 @@ class Sheet:
         return shown, link
 
 
+def archive_of(site: Site, mailing_list: MailingList, plan: IssuePlan) -> str:
+    """The address of the archive that an issue will be in; empty if it will be in none."""
+    return site.archive_url if plan.archive and mailing_list.settings.archive else ""
+
+
 def why_you_get_this(mailing_list: MailingList, code: str) -> str:
     """The list's own words on why readers of a language get its mail, or ours."""
     settings = mailing_list.settings
@@ -253,8 +283,8 @@ def why_you_get_this(mailing_list: MailingList, code: str) -> str:
     return settings.why.get(code) or ours % {"list": settings.name}
 
 
-def _html(body: str) -> Markup:
-    return Markup(markup.to_html(body))  # noqa: S704 - Markdown without raw HTML
+def _html(body: str, pictures: Mapping[str, Shown] | None = None) -> Markup:
+    return Markup(markup.to_html(body, pictures))  # noqa: S704 - Markdown without raw HTML
 
 
 def _opening(post: Post) -> str:

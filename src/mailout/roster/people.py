@@ -101,7 +101,7 @@ def add(
         writes.take(person, known)
         evidence = Evidence(newcomer.list_id, ConsentAction.ADDED, wording, "subscribers add", now)
         writes.write(tx, evidence, random_bytes)
-        return _found(tx, site, str(person.address))
+        return found(tx, site, str(person.address))
 
 
 def tag(
@@ -112,16 +112,16 @@ def tag(
     if both := sorted(given & taken):
         raise UsageError(f"`{both[0]}` cannot be added and removed at once")
     with store.writing() as tx:
-        person = _found(tx, site, address)
+        person = found(tx, site, address)
         stored.change_tags(tx, person.id, given, taken)
-        return _found(tx, site, address)
+        return found(tx, site, address)
 
 
 def choose_edition(site: Site, store: Store, address: str, list_id: str, edition: str) -> None:
     """Nothing, once the person gets that edition of a list's issues; an empty one is the
     standard edition. Raises: MailoutError if they are not on the list."""
     with store.writing() as tx:
-        person = _found(tx, site, address)
+        person = found(tx, site, address)
         if not stored.set_edition(tx, person.id, list_id, edition):
             raise MailoutError(f"{person.address} is not on the list `{list_id}`")
 
@@ -129,7 +129,7 @@ def choose_edition(site: Site, store: Store, address: str, list_id: str, edition
 def show(site: Site, store: Store, address: str) -> Record:
     """All that is known of the person. Raises: MailoutError if there is nobody."""
     with store.reading() as tx:
-        person = _found(tx, site, address)
+        person = found(tx, site, address)
         return Record(
             person=person,
             consents=tuple(consents.of_subscriber(tx, person.id)),
@@ -194,7 +194,7 @@ def erase(site: Site, store: Store, address: str, now: datetime) -> bool:
     if not is_erased(site, store, address):
         with store.writing() as tx:
             bulk.lock(tx)
-            person = _found(tx, site, address)
+            person = found(tx, site, address)
             consents.append(tx, [_erased(person, one.list_id, now) for one in person.memberships])
             erasure.forget(tx, person.id, person.address_key, now)
     return erasure.scrub(store)
@@ -221,7 +221,8 @@ def key_of(site: Site, address: str) -> str:
         raise UsageError(f"`{reading.shown(address)}` is no address: {error}") from None
 
 
-def _found(tx: Tx, site: Site, address: str) -> Subscriber:
+def found(tx: Tx, site: Site, address: str) -> Subscriber:
+    """The person with that address. Raises: MailoutError if there is nobody."""
     key = key_of(site, address)
     person = stored.find(tx, key)
     if person is not None:
