@@ -2,8 +2,8 @@
 
     python benchmarks/compile.py [--quick]
 
-The bulletin is the demo's: ten posts, four languages. Rendering and inlining it anew for each reader
-is what composing from prepared bytes is held against.
+The bulletin is the demo's: ten posts, four languages. Rendering and inlining it anew for each
+reader is what composing from prepared bytes is held against.
 """
 
 from __future__ import annotations

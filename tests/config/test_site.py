@@ -389,3 +389,52 @@ def test_the_site_is_found_upward(site_root: Path, monkeypatch: pytest.MonkeyPat
     assert find_root(None) == site_root
     with pytest.raises(UsageError, match=r"no config\.toml in"):
         find_root(str(below))
+
+
+# -- what mails look like, and what lists say --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (
+            'accent = "#a8141f"',
+            'accent = "crimson"',
+            "`crimson` is not a colour. Write it as #rrggbb",
+        ),
+        ('text = "#1f1b18"', 'text = "#1f1b18; x: y"', "is not a colour"),
+        ('logo_url = ""', 'logo_url = "http://example.org/logo.png"', "`logo_url` is not at https"),
+        ('font = "Segoe UI', 'font = "</style>', "`font` holds more than names of fonts"),
+    ],
+)
+def test_a_brand_that_is_none(site_root: Path, old: str, new: str, says: str) -> None:
+    edit(site_root, old, new)
+    line = line_of((site_root / "config.toml").read_text("utf-8"), new)
+    with pytest.raises(BadFile, match=says) as caught:
+        read_site(site_root)
+    assert caught.value.where == f"config.toml:{line}"
+
+
+@pytest.mark.parametrize(
+    ("new", "says"),
+    [
+        ('blocked_in = ["kaz"]', "`kaz` is not a country code"),
+        ('blocked_in = []\n[press]\nemail = "nobody"', "`nobody`"),
+        ('blocked_in = []\n[signature]\nkz = "Us"', "`kz` is not among the list's languages"),
+        ('blocked_in = []\n[categories.News]\nxx = "N"', "`xx` is not among the list's languages"),
+    ],
+)
+def test_what_a_list_says_wrong(site_root: Path, new: str, says: str) -> None:
+    path = site_root / "lists" / "bulletin.toml"
+    text = path.read_text("utf-8")
+    head, _, rest = text.partition("blocked_in = []\n")
+    tail = rest[rest.index("[why]") :]
+    path.write_text(f"{head}{new}\n\n{tail}", "utf-8")
+    with pytest.raises(BadFile, match=says):
+        read_site(site_root)
+
+
+def test_every_other_language_may_fall_back(site_root: Path) -> None:
+    edit(site_root, 'kk = ["ru"]', '"*" = ["en"]\nkk = ["ru"]', "lists/bulletin.toml")
+    fallback = read_site(site_root).lists["bulletin"].settings.fallback
+    assert fallback == {"*": ("en",), "kk": ("ru",)}

@@ -96,7 +96,7 @@ def test_raw_html_is_shown_not_run() -> None:
 
 def test_pictures_stand_as_their_alternative_text() -> None:
     assert markup.to_html("![the gate](gate.jpg)") == "<p>[the gate]</p>"
-    assert markup.pictures("text\n\n![the gate](gate.jpg)") == [(3, "gate.jpg")]
+    assert markup.pictures("text\n\n![the gate](gate.jpg)") == [(3, "gate.jpg", "the gate")]
 
 
 @pytest.mark.parametrize(

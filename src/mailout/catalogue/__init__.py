@@ -15,7 +15,7 @@ from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, get_timezone_name
+from babel.dates import format_date, get_timezone_gmt
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -79,11 +79,11 @@ def long_date(day: date, language: str) -> str:
 
 
 def long_moment(moment: datetime, language: str) -> str:
-    """Day, hour and zone of an aware moment: `Saturday, 5 December 2026, 18:00 CET`."""
+    """Day, hour and zone of an aware moment: `Saturday, 5 December 2026, 18:00 (GMT+01:00)`."""
     locale = _locale("en-001" if normal(language) == "en" else language) or Locale("en", "001")
     day = format_date(moment.date(), "full", locale)
-    zone = get_timezone_name(moment, "short", locale=locale)
-    return f"{day}, {moment:%H:%M} {zone}"
+    comma = "، " if normal(language).startswith("ar") else ", "
+    return f"{day}{comma}{moment:%H:%M} ({get_timezone_gmt(moment, 'long', locale)})"
 
 
 def greeting(name: str, language: str) -> str:

@@ -32,6 +32,8 @@ from mailout.core.site import (
 FILE = "config.toml"
 _URL_OPTIONS = ("connections", "depth", "per_connection", "per_minute", "per_day")
 _DOMAIN = re.compile(r"(?:\*\.)?[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9-]+)+")
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+_NO_FONT = re.compile(r"[;{}<>&\\]")
 _HOST_AND_PORT = re.compile(r"([^:]+|\[[^\]]*\]):(\d+)")
 _SCHEMES = {"smtp": ("starttls", 587), "smtps": ("tls", 465), "smtp+plain": ("none", 25)}
 
@@ -188,11 +190,28 @@ def _check_config(config: _ConfigFile, source: str) -> None:
 
         dkim.check(config.dkim, source, FILE)
     _check_sending(config.sending, source)
+    _check_brand(config.brand, source)
     if config.sending.return_path:
         mailbox.check(
             config.sending.return_path,
             place(FILE, toml.line_of(source, ("sending", "return_path"))),
         )
+
+
+def _check_brand(brand: Brand, source: str) -> None:
+    for key in ("accent", "accent_text", "background", "surface", "text", "muted", "link"):
+        if not _COLOUR.fullmatch(value := getattr(brand, key)):
+            raise BadFile(
+                f"`{value}` is not a colour",
+                where=place(FILE, toml.line_of(source, ("brand", key))),
+                fix="Write it as #rrggbb.",
+            )
+    if brand.logo_url and not brand.logo_url.startswith("https://"):
+        where = place(FILE, toml.line_of(source, ("brand", "logo_url")))
+        raise BadFile("`logo_url` is not at https://", where=where)
+    if _NO_FONT.search(brand.font):
+        where = place(FILE, toml.line_of(source, ("brand", "font")))
+        raise BadFile("`font` holds more than names of fonts", where=where)
 
 
 def _check_sending(sending: Sending, source: str) -> None:

@@ -6,7 +6,7 @@ Plain values only: texts, numbers, lists and mappings of them (docs/templates.md
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from markupsafe import Markup
@@ -127,7 +127,7 @@ class Sheet:
                 "unsubscribe_url": f"{self.site.leave_url}{Slot.TOKEN.mark}",
                 "preferences_url": f"{self.site.identity.url}/p/{Slot.TOKEN.mark}",
             },
-            "brand": {name: getattr(brand, name) for name in brand.__dataclass_fields__},
+            "brand": asdict(brand),
         }
 
     def _nearest(self, texts: Collection[str]) -> str:
