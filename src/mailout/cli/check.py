@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import click
@@ -16,6 +17,7 @@ from mailout.core.errors import MailoutError, UsageError, nearest
 from mailout.core.site import MailingList, Site
 from mailout.publish import checking, sources
 from mailout.publish.checking import Checked
+from mailout.spam import score
 from mailout.store import issues
 from mailout.store.engine import Store
 from mailout.store.issues import Issue
@@ -27,6 +29,7 @@ _BY_YES = frozenset({"C03"})  # warnings that `--yes` accepts
 @click.argument("issue", required=False)
 @click.option("--dns", is_flag=True, help="Ask for SPF, DKIM, DMARC, MX and PTR records, too.")
 @click.option("--name-server", metavar="HOST[:PORT]", default="", help="Ask that one (--dns).")
+@click.option("--spam", is_flag=True, help="Ask SpamAssassin, too, if it is installed.")
 @click.option("--rules", is_flag=True, help="List the rules instead.")
 @JSON
 @click.pass_context
@@ -35,6 +38,7 @@ def check_command(
     issue: str | None,
     dns: bool,
     name_server: str,
+    spam: bool,
     rules: bool,
     as_json_: bool,
 ) -> None:
@@ -60,6 +64,8 @@ def check_command(
         checked = checked_issue(site, store, mailing_list, found)
     if dns or name_server:
         checked = checked.and_also(_names(site, mailing_list, name_server))
+    if spam:
+        checked = checked.and_also(checking.spam(checked.samples, score))
     if as_json_:
         as_json(_report(found, checked))
     else:
@@ -79,7 +85,7 @@ def checked_issue(site: Site, store: Store, mailing_list: MailingList, issue: Is
         return checked
     posts = sources.read_posts(site.root, mailing_list.default_language)
     files = [post.file for key in keys for post in posts.get(key, {}).values()]
-    return Checked(tuple(checking.located(checked.findings, site.root, files)), checked.rendered)
+    return replace(checked, findings=tuple(checking.located(checked.findings, site.root, files)))
 
 
 def refuse_unfit(

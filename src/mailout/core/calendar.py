@@ -14,8 +14,6 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-import icalendar
-
 # What no calendar text may hold (RFC 5545 3.1), and half a character.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
@@ -40,6 +38,8 @@ class Event:
 
 def to_ics(event: Event, stamp: datetime, language: str) -> bytes:
     """The event's file, in `language`; `stamp` is when this was said about it."""
+    import icalendar  # slow to import, and few posts announce anything
+
     calendar = icalendar.Calendar()
     # RFC 5545 3.7.3 asks who wrote this. It shall not tell which software: the event's host does.
     host = event.uid.rpartition("@")[2]

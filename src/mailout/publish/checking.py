@@ -29,18 +29,21 @@ from mailout.core.token import message_ids
 from mailout.core.variants import Variants, for_reader
 from mailout.publish.build import sample_reader
 from mailout.publish.sheet import why_you_get_this
+from mailout.spam import Score
 from mailout.store import readiness
 from mailout.store.engine import Store, Tx
 from mailout.store.readiness import Recipient
 
 _FRESH = timedelta(days=7)
 _NEW, _GROWTH = 0.05, 2  # C03: a share of newcomers, a factor to the last volume
+_HARMLESS, _SUSPICIOUS = 0.5, 2.0  # S01: points
 _SHOWN = 5  # readers named in one finding
 
 SURROUNDINGS: Mapping[str, tuple[Severity, str]] = {
     "C02": (Severity.REFUSE, "every reader has agreed, and there is evidence"),
     "C03": (Severity.WARN, "the list grows slowly enough for receivers to get used to it"),
     "C04": (Severity.REFUSE, "the message of every single reader can be made"),
+    "S01": (Severity.WARN, "SpamAssassin gives half a point at most"),
     "D03": (Severity.REFUSE, "the way to the relay is encrypted"),
 }
 """Rules that look at no message: their severity, and what they demand."""
@@ -48,14 +51,18 @@ SURROUNDINGS: Mapping[str, tuple[Severity, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was found, the gravest first, and how many readers' messages were made for it."""
+    """What was found, the gravest first, and how many readers' messages were made for it.
+
+    `samples` has of each variant one message that was looked at, by its language.
+    """
 
     findings: tuple[Finding, ...]
     rendered: int
+    samples: tuple[tuple[str, bytes], ...] = ()
 
     def and_also(self, more: Iterable[Finding]) -> Checked:
         """The same, with more findings among its own."""
-        return Checked(tuple(_in_order([*self.findings, *more])), self.rendered)
+        return replace(self, findings=tuple(_in_order([*self.findings, *more])))
 
     def of(self, severity: Severity) -> list[Finding]:
         return [one for one in self.findings if one.severity is severity]
@@ -96,6 +103,7 @@ def check_issue(
             rendered += 1
             _keep_sample(samples[code, edition], one)
         findings = list(_surroundings(tx, site, mailing_list, unmakeable, rendered, now))
+    shown: dict[tuple[str, str], bytes] = {}
     for (code, edition), chosen in samples.items():
         people = list({one.id: one for one in chosen.values()}.values())
         seen = [(_reader(one, code), one.address_key, one.country) for one in people]
@@ -106,7 +114,22 @@ def check_issue(
                 message = sign(signers, message, now.timestamp()) + message
             expected = _expected(site, mailing_list, code, edition, reader, now)
             findings += check(Letter(message, expected))
-    return Checked(tuple(_in_order(findings)), rendered)
+            shown.setdefault((code, edition), message)
+    messages = tuple((code, message) for (code, _), message in shown.items())
+    return Checked(tuple(_in_order(findings)), rendered, messages)
+
+
+def spam(samples: Iterable[tuple[str, bytes]], judge: Callable[[bytes], Score]) -> list[Finding]:
+    """What a spam filter holds against the messages; `judge` asks it."""
+    found = []
+    for code, message in samples:
+        score = judge(message)
+        if score.points > _HARMLESS:
+            why = ", ".join(f"{name} {points:g}" for points, name in score.hits if points > 0)
+            what = f"SpamAssassin gives {score.points:g} points of {score.required:g}: {why}"
+            severity = Severity.WARN if score.points > _SUSPICIOUS else Severity.NOTE
+            found.append(Finding("S01", severity, what, language=code))
+    return found
 
 
 def located(findings: Iterable[Finding], root: Path, files: Sequence[str]) -> list[Finding]:

@@ -19,7 +19,6 @@ from datetime import date as Date
 from html import escape
 from typing import Any
 
-import feedparser
 from lxml import etree
 
 from mailout.core.errors import BadFile
@@ -86,6 +85,8 @@ def read(raw: bytes, shown: str, url: str = "", charset: str = "") -> Gathered:
 
 
 def _parsed(text: str, shown: str) -> Any:
+    import feedparser  # slow to import, and only feeds need it
+
     try:
         return feedparser.parse(
             io.BytesIO(text.encode()),
