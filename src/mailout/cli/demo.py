@@ -118,6 +118,8 @@ def _walk(folder: Path, catcher: Catcher) -> None:
     say(f"Among these {len(catcher.messages) - before} messages is none to {reader}.")
     _title("What came back, in the servers' own words")
     _command(folder, "bounces", "list")
+    _title("What was mailed is in the archive, without a word about any reader")
+    _command(folder, "archive", "build")
 
 
 def _leave(catcher: Catcher) -> str:
@@ -155,6 +157,7 @@ def _stay(folder: Path, url: str, catcher: Catcher) -> None:
             [
                 ("the inbox with every message", url_of(listening)),
                 ("the public pages", url),
+                ("the archive", f"{url}/archive/"),
                 ("the site", folder),
             ],
         )
