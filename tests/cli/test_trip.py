@@ -202,11 +202,24 @@ def test_names_that_are_not_there(shell: CommandLine, words: tuple[str, ...], sa
     assert says in shell(*words, code=2).err
 
 
+def test_a_colleagues_half_written_file_keeps_no_issue_back(shell: CommandLine) -> None:
+    shell.write("issues/x.en.md", "---\nposts: [2026-11-24-welcome]\n---\n")
+    shell.write("issues/half.en.md", "---\npsots: [x]\n---\n")
+    shell.write("posts/2026-11-30-half.en.md", "---\ntitle: Half\nkind: repot\ndraft: true\n---\n")
+    told = "left out: posts/2026-11-30-half.en.md:3: unknown kind `repot`. Did you mean `report`?"
+    for words in (("compile", "x"), ("issues", "new")):
+        assert told in shell(*words).err
+    assert told in shell("posts", "list").err
+    built = shell("archive", "build").out
+    assert "left out: posts/2026-11-30-half.en.md:3: unknown kind `repot`" in built
+    assert "left out: issues/half.en.md:2: unknown key `psots`" in built
+
+
 @pytest.mark.parametrize(
     ("path", "text", "says"),
     [
-        ("posts/x.en.md", "---\ntitle: a: b\n---\n", "posts/x.en.md:2:9: the front matter is not YAML"),
-        ("posts/x.en.md", "---\ntilte: a\n---\n", "posts/x.en.md:2: unknown key `tilte`"),
+        ("posts/2026-11-24-welcome.en.md", "---\ntitle: a: b\n---\n", "welcome.en.md:2:9: the front matter is not YAML"),
+        ("posts/2026-11-24-welcome.en.md", "---\ntilte: a\n---\n", "welcome.en.md:2: unknown key `tilte`"),
         ("issues/x.en.md", "---\nposts: [nope]\n---\n", "issues/x.en.md: there is no post `nope`"),
         ("issues/x.en.md", "---\nposts: [2026-11-24-welcome]\nsubject: \"a\\nBcc: b@example.org\"\n---\n",
          "issues/x.en.md: the subject holds a control character"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import time
 from email.message import EmailMessage
 from typing import cast
 
@@ -225,3 +226,170 @@ def test_a_draft_of_many_posts_has_sections_and_an_appeal_alone_is_urgent(
     newsroom("issues", "new")
     drafts = [path.read_text("utf-8") for path in (newsroom.root / "issues").iterdir()]
     assert any("sections: true" in text for text in drafts)
+
+
+def test_what_was_edited_since_it_was_compiled_is_not_sent_unseen(
+    newsroom: CommandLine, catcher: Catcher
+) -> None:
+    order = ("send", "w48", "--segment", "unions", "--yes")
+    newsroom("compile", "w48")
+    time.sleep(0.02)
+    newsroom.write("posts/2026-11-24-harbour.en.md", STORY.replace("counted again", "voted"))
+    with newsroom.relay(catcher):
+        said = newsroom(*order, code=1).err
+        assert "files of `w48` were changed since it was compiled. `mailout compile w48`" in said
+        assert "w48 --accept" not in said
+        newsroom("approve", "w48", code=1)
+        proof = newsroom("test", "w48", "--to", "me@example.org").err
+        assert "this is a proof of what was compiled" in proof
+        newsroom("compile", "w48")
+        newsroom("approve", "w48")
+        newsroom.write("posts/2026-11-24-harbour.en.md", STORY.replace("counted again", "slept"))
+        said = newsroom(*order).err
+    assert "Files were changed since w48 was approved: what was approved is sent." in said
+    assert "voted" in text_of(arrived(catcher)["anna"])
+
+
+def test_a_file_that_was_only_touched_changes_nothing(
+    newsroom: CommandLine, catcher: Catcher
+) -> None:
+    newsroom("compile", "w48")
+    time.sleep(0.02)
+    newsroom.write("posts/2026-11-24-harbour.en.md", STORY)
+    with newsroom.relay(catcher):
+        newsroom("send", "w48", "--segment", "unions", "--yes")
+    assert set(arrived(catcher)) == {"anna", "boris", "carla", "dora"}
+
+
+@pytest.mark.parametrize("by", ["remove", "erase"])
+def test_a_name_that_is_taken_back_is_in_no_mail(
+    newsroom: CommandLine, catcher: Catcher, by: str
+) -> None:
+    for who in ("anna", "boris"):
+        newsroom("signatories", "add", f"{who}@example.org", "--name", f"{who.title()} Berg",
+                 "--consent", "a letter")  # fmt: skip
+    newsroom.write("issues/w48.en.md", "---\nposts: [2026-11-24-harbour]\nsignatories: true\n---\n")
+    newsroom("compile", "w48")
+    newsroom("approve", "w48")
+    if by == "remove":
+        said = newsroom("signatories", "remove", "boris@example.org").out
+        assert "w48 is not sent before you compile it anew" in said
+    else:
+        newsroom("subscribers", "erase", "boris@example.org", "--yes")
+    with newsroom.relay(catcher):
+        said = newsroom("send", "w48", "--segment", "unions", "--yes", code=1).err
+        assert "somebody whom `w48` names took that back since it was compiled" in said
+        newsroom("compile", "w48")
+        newsroom("send", "w48", "--segment", "unions", "--yes")
+    mail = text_of(arrived(catcher)["anna"])
+    assert "Anna Berg" in mail and "Boris Berg" not in mail
+
+
+def test_what_authors_say_to_each_other_is_mailed_to_nobody(newsroom: CommandLine) -> None:
+    note = "<!-- do not print: the source is Aigerim,\n+7 701 000 -->"
+    newsroom.write(
+        "posts/2026-11-24-harbour.en.md",
+        STORY.replace("<!--more-->", f"{note}\n\n<!-- More -->"),
+    )
+    newsroom.write(
+        "issues/w48.en.md",
+        f"---\nposts: [2026-11-23-driver, 2026-11-24-harbour]\n---\nHello {note} all.\n",
+    )
+    newsroom("compile", "w48")
+    for built in (newsroom.root / "build" / "w48").iterdir():
+        text = built.read_text("utf-8")
+        assert "Aigerim" not in text and "do not print" not in text
+    assert "Continue reading" in (newsroom.root / "build/w48/en.txt").read_text("utf-8")
+    newsroom.write("posts/2026-11-24-harbour.en.md", "---\ntitle: x\n---\n\na\n<!-- open\n")
+    said = newsroom("compile", "w48", code=1).err
+    assert "2026-11-24-harbour.en.md:6: a comment that begins here has no end" in said
+
+
+def test_before_its_embargo_is_over_nothing_of_an_issue_is_public(
+    newsroom: CommandLine, catcher: Catcher
+) -> None:
+    newsroom.write(
+        "posts/2026-11-25-release.en.md",
+        "---\ntitle: We win\nkind: press-release\nembargo: 2999-01-01 10:00\n---\n\nWe win.\n",
+    )
+    newsroom.write(
+        "issues/w49.en.md", "---\nposts: [2026-11-24-harbour, 2026-11-25-release]\n---\n"
+    )
+    with newsroom.relay(catcher):
+        newsroom("send", "w49", "--segment", "unions", "--yes")
+    mail = text_of(arrived(catcher)["anna"])
+    assert "Embargoed until Tuesday, 1 January 2999, 10:00" in mail
+    assert "/archive/" not in mail
+    built = newsroom("archive", "build")
+    assert "left out: w49: embargoed until 2999-01-01 10:00 UTC" in built.out
+    pages = (newsroom.root / "build" / "archive").rglob("*.*")
+    assert not any(b"We win" in page.read_bytes() for page in pages if page.is_file())
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "says"),
+    [
+        ("kind: appeal", "Help!", ":1: an appeal without `actions`"),
+        ("event: {start: 2020-01-01 10:00, timezone: UTC}", "x", ":3: the event is over"),
+        ("event: {start: 2999-01-01 10:00}", "x", ":3: the event has no `timezone`"),
+        ("embargo: 2020-01-01 10:00", "x", ":1: the embargo is over"),
+        ("date: 2999-01-01", "x", ":1: the post is of a day to come, 2999-01-01"),
+        ("lang: en", "", ":1: the post has no text"),
+        ("lang: en", "Забастовка продолжается, и ворота порта закрыты до утра.",
+         ":1: the text is in Cyrillic letters, its language is `en`"),
+        ("lang: en", "> " * 150 + "deepword", "words of the post are not in the mail: deepword"),
+        ("lang: en", "| a | b |\n|---|---|\n| 1 | 2 | lostcell |",
+         ":7: words of the post are not in the mail: lostcell"),
+        ("lang: en", "![](https://x.example.org/a.jpg)", "is not shown, and it has no text"),
+    ],
+)  # fmt: skip
+def test_what_an_organiser_in_a_hurry_should_look_at(
+    newsroom: CommandLine, head: str, body: str, says: str
+) -> None:
+    newsroom.write("posts/2026-11-24-harbour.en.md", f"---\ntitle: x\n{head}\n---\n{body}\n")
+    assert says in newsroom("compile", "w48").err
+
+
+def test_translations_that_ask_for_different_things_are_told(shell: CommandLine) -> None:
+    shell.fall_back_to_english()
+    shell.write(
+        "posts/2026-11-23-driver.en.md", APPEAL.replace("targets: embassies", "to: a@example.org")
+    )
+    shell.write("posts/2026-11-23-driver.ru.md", "---\ntitle: Свободу\n---\n\nОна ещё в тюрьме.\n")
+    shell.write("issues/w48.en.md", "---\nposts: [2026-11-23-driver]\n---\n")
+    said = shell("compile", "w48").err
+    assert "driver.ru.md:1: another kind than in posts/2026-11-23-driver.en.md" in said
+    assert "driver.ru.md:1: another number of `actions` than in" in said
+
+
+def test_lists_as_deep_as_people_write_them_are_kept(newsroom: CommandLine) -> None:
+    deep = "".join(f"{'  ' * level}- level{level}\n" for level in range(30))
+    newsroom.write("posts/2026-11-24-harbour.en.md", f"---\ntitle: x\n---\n{deep}")
+    assert "not in the mail" not in newsroom("compile", "w48").err
+    for kind in ("html", "txt"):
+        assert "level29" in (newsroom.root / "build" / "w48" / f"en.{kind}").read_text("utf-8")
+
+
+def test_a_proof_is_what_readers_of_that_country_get(
+    newsroom: CommandLine, catcher: Catcher
+) -> None:
+    newsroom("compile", "w48")
+    with newsroom.relay(catcher):
+        newsroom("test", "w48", "--to", "de@example.org", "--country", "de")
+        newsroom(
+            "test", "w48", "--to", "kz@example.org", "--country", "KZ", "--edition", "standard"
+        )
+        newsroom("test", "w48", "--to", "me@example.org", "--country", "Egypt", code=2)
+        newsroom("test", "w48", "--to", "me@example.org", "--country", "UK", code=2)
+    mails = arrived(catcher)
+    assert "berlin@embassy.example.org" in text_of(mails["de"])
+    assert "the whole story" not in text_of(mails["de"])
+    assert "office@ministry.example.org" in text_of(mails["kz"])
+    assert "the whole story" in text_of(mails["kz"])
+
+
+def test_debris_of_other_programs_is_found(newsroom: CommandLine) -> None:
+    for words in ("Hello *|FNAME|*,", "Hello [[first_name]],", "Hello %%NAME%%,", "a <b>word</b>",
+                  "[a](javascript:x)"):  # fmt: skip
+        newsroom.write("posts/2026-11-24-harbour.en.md", f"---\ntitle: x\n---\n{words}\n")
+        assert "warning T04" in newsroom("check", "w48").out, words

@@ -36,6 +36,14 @@ RECURSION = (
         ("{{ 'a'.ljust(1000000000) }}", "a number larger than 100,000"),
         ("{{ '%0999999999d' % 1 }}", "a format as wide as this"),
         ("{% for i in range(99999) %}{{ 'x' * 1000 }}{% endfor %}", "prints more than 10,000,000"),
+        ("{{ '{:>1500000000}'.format(1) | length }}", "a format as wide as this"),
+        ("{{ '%0999999999d' | format(1) }}", "a format as wide as this"),
+        ("{{ ('a' * 9000).replace('a', 'b' * 9000) }}", "a value of more than"),
+        ("{{ ('a' * 9000) | replace('a', 'b' * 9000) }}", "a value of more than"),
+        (r"{{ ('a\n' * 9000) | indent(9000) }}", "a value of more than"),
+        ("{{ range(9999) | list | join('x' * 9000) }}", "a value of more than"),
+        ("{{ ('x' * 9000).join(range(9999) | map('string') | list) }}", "a value of more than"),
+        ("{{ ('\t' * 9000).expandtabs(9000) }}", "a value of more than"),
         ("{{ range(10 ** 7) | list }}", "Range too big|a number larger"),
     ],
 )
@@ -66,6 +74,17 @@ def test_steps_are_counted_for_each_rendering_anew() -> None:
     )
     for _ in range(12):
         templates.render("x.txt.j2", {})
+
+
+def test_filters_do_what_they_did() -> None:
+    source = (
+        "{{ 'a-b' | replace('-', '+') }} {{ [1, 2] | join(', ') }} {{ 'a\nb' | indent(2) }}"
+        "{{ '%s!' | format('x') }} {{ '{}?'.format('y') }} {{ ', '.join(['p', 'q']) }}"
+        " {{ things | join(', ', attribute='n') }}"
+    )
+    templates = Templates({"x.txt.j2": source}, NullTranslations())
+    printed = templates.render("x.txt.j2", {"things": [{"n": 1}, {"n": 2}]})
+    assert printed == "a+b 1, 2 a\n  bx! y? p, q 1, 2"
 
 
 def test_undefined_names_complain_as_before() -> None:

@@ -110,7 +110,7 @@ def test_texts_of_one_post_share_their_slug() -> None:
 
 
 def test_our_own_text_stays_as_it_is() -> None:
-    text = "---\ntitle: x\nkind: appeal\nlang: kk\n---\n\nline\nline\n"
+    text = "---\ntitle: x\nkind: appeal\nlang: kk\nactions: []\n---\n\nline\nline\n"
     item = one(text, "x.md")
     assert (item.markdown, item.html, item.kind, item.language) == (
         "line\nline",

@@ -306,7 +306,7 @@ def test_no_picture_breaks_out_of_its_text(alt: str) -> None:
     picture = f'<img src="/a.jpg" alt="{escape(alt)}">'
     for html in (f"a {picture} b", f'<a href="/x">{picture}</a>'):
         text = md(html)
-        assert [source for _, source in markup.pictures(text)] == ["https://example.org/a.jpg"]
+        assert [source for _, source, _ in markup.pictures(text)] == ["https://example.org/a.jpg"]
         assert markup.to_html(text).count("<a ") == html.count("<a ")
 
 

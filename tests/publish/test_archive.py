@@ -30,6 +30,7 @@ from mailout.publish.archive import Built
 from mailout.store import dispatches, issues
 from mailout.store.engine import Store
 
+NOW = MONDAY + timedelta(days=1)
 APPEAL = """
 kind: appeal
 author: Ada Brandt
@@ -64,7 +65,9 @@ class Shelf:
         return self.site.root / FOLDER
 
     def build(self, templates: Mapping[str, str] | None = None) -> Built:
-        return archive.build(self.site, self.store, templates or read_templates(self.site.root))
+        return archive.build(
+            self.site, self.store, templates or read_templates(self.site.root), NOW
+        )
 
     def keep_back(self, name: str, post: str) -> None:
         """The issue's file says that it is not for everybody."""

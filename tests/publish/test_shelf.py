@@ -22,7 +22,8 @@ from mailout.core.slug import slug
 from mailout.publish import shelf, sources
 from mailout.publish.shelf import File, Plan, Terms
 
-TERMS = Terms("wxr", "en", ("en", "ru", "kk"), date(2026, 11, 10))
+TODAY = date(2026, 11, 24)
+TERMS = Terms("wxr", "en", ("en", "ru", "kk"), date(2026, 11, 10), TODAY)
 STRIKE = Item(
     what='post 17 "Strike vote"',
     source_id="https://harbour.example.org/?p=17",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from mailout.core.errors import BadFile
 from mailout.web.preview import Seen, Sheet, make_preview
 from newcomers import browsing
@@ -75,3 +77,28 @@ def test_what_is_typed_is_shown_as_text() -> None:
     with browsing(make_preview(f"w47{EVIL}", look, lambda: EVIL)) as browser:
         page = browser.get("/", params={"reader": EVIL}).text
     assert "<script>alert" not in page
+
+
+def test_pictures_show_before_they_are_in_the_archive(tmp_path: Path) -> None:
+    name = f"{'a' * 20}.jpg"
+    (tmp_path / name).write_bytes(b"a picture")
+    (tmp_path / "keys.toml").write_bytes(b"secret")
+    base = "https://news.example.org/archive"
+
+    def with_picture(reader: str) -> Seen:
+        html = f'<img src="{base}/pictures/{name}"> <a href="{base}/en/x.html">x</a>'
+        return Seen([Sheet("en", "The strike", html, "x", "x")], "en")
+
+    app = make_preview("w47", with_picture, lambda: "", tmp_path, base)
+    with browsing(app) as browser:
+        mail = browser.get("/en/mail").text
+        assert f'src="/pictures/{name}"' in mail and f'href="{base}/en/x.html"' in mail
+        assert browser.get(f"/pictures/{name}").content == b"a picture"
+        for path in ("keys.toml", "..%2fkeys.toml", f"{'b' * 20}.jpg"):
+            assert browser.get(f"/pictures/{path}").status_code == 404
+
+
+def test_only_this_machine_calls_it_by_its_name() -> None:
+    with browsing(make_preview("w47", look, lambda: "")) as browser:
+        assert browser.get("/", headers={"Host": "evil.example.org"}).status_code == 400
+        assert browser.get("/", headers={"Host": "localhost:8099"}).status_code == 200

@@ -9,6 +9,7 @@ Standards: GNU gettext `Plural-Forms`, CLDR (through babel).
 from __future__ import annotations
 
 import io
+import re
 from datetime import date, datetime
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
@@ -21,6 +22,7 @@ from babel.messages.pofile import read_po
 
 from mailout.core.language import normal
 
+_COUNTRY = re.compile(r"[A-Z]{2}")
 _FOLDER = files("mailout") / "locales"
 _INSIDE = ("LC_MESSAGES", "mailout.po")
 
@@ -63,6 +65,11 @@ def language_name(code: str) -> str:
     locale = _locale(code)
     name = locale.get_display_name() if locale else None
     return name[:1].upper() + name[1:] if name else code
+
+
+def is_country(code: str) -> bool:
+    """Whether there is a country of that code (ISO 3166-1, as CLDR has it)."""
+    return bool(_COUNTRY.fullmatch(code)) and code in Locale("en").territories and code != "ZZ"
 
 
 def country_name(code: str, language: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import click
 
 from mailout.cli.console import JSON, as_json, note, opened, read_site, say
@@ -70,7 +72,7 @@ def build_archive(site: Site, store: Store) -> Built:
             where="config.toml",
             fix="Set `enabled = true` in [archive].",
         )
-    return archive.build(site, store, read_templates(site.root))
+    return archive.build(site, store, read_templates(site.root), datetime.now(UTC))
 
 
 def refresh(site: Site, store: Store) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import click
 
 from mailout.cli.console import JSON, as_json, note, opened, read_site, say, table
-from mailout.cli.publishing import compiled_unless_out
+from mailout.cli.publishing import compiled_unless_out, refuse_stale
 from mailout.cli.sending import signers_of
 from mailout.core.check.rule import Finding, Severity
 from mailout.core.errors import MailoutError, UsageError, nearest
@@ -83,7 +83,7 @@ def checked_issue(site: Site, store: Store, mailing_list: MailingList, issue: Is
     )
     if not checked.findings:
         return checked
-    posts = sources.read_posts(site.root, mailing_list.default_language)
+    posts = sources.read_posts(site.root, mailing_list.default_language, faults=[])
     files = [post.file for key in keys for post in posts.get(key, {}).values()]
     return replace(checked, findings=tuple(checking.located(checked.findings, site.root, files)))
 
@@ -98,6 +98,7 @@ def refuse_unfit(
     yes: bool,
 ) -> None:
     """Nothing, if the issue may be sent. Raises: MailoutError naming what is wrong with it."""
+    refuse_stale(site, store, mailing_list, issue)
     known = checking.rules()
     accepted = [one.upper() for one in accepted]
     for one in accepted:

@@ -9,12 +9,12 @@ from mailout.cli.publishing import only_list
 from mailout.core import edition
 from mailout.roster import people
 
-_STANDARD = "standard"
+STANDARD = "standard"
 
 
 @click.command("edition")
 @click.argument("address")
-@click.argument("form", type=click.Choice([choice or _STANDARD for choice in edition.CHOICES]))
+@click.argument("form", type=click.Choice([choice or STANDARD for choice in edition.CHOICES]))
 @click.option("--list", "list_id", help="The mailing list; needed only if there are several.")
 @click.pass_context
 def edition_(context: click.Context, address: str, form: str, list_id: str | None) -> None:
@@ -27,7 +27,7 @@ def edition_(context: click.Context, address: str, form: str, list_id: str | Non
     """
     site = read_site(context)
     mailing_list = only_list(site, list_id)
-    chosen = "" if form == _STANDARD else form
+    chosen = "" if form == STANDARD else form
     with opened(site) as store:
         people.choose_edition(site, store, address, mailing_list.id, chosen)
     say(f"{address} gets the {form} edition of `{mailing_list.id}`.")

@@ -15,6 +15,7 @@ from mailout.cli.publishing import (
     list_of,
     only_list,
     plan_draft,
+    posts_for,
     uncompiled,
     write_draft,
 )
@@ -47,7 +48,7 @@ def new(context: click.Context, posts: tuple[str, ...], list_id: str | None) -> 
     """
     site = read_site(context)
     mailing_list = only_list(site, list_id)
-    known = sources.read_posts(site.root, mailing_list.default_language)
+    known = posts_for(site, mailing_list, posts)
     for key in posts:
         if key not in known:
             raise UsageError(f"there is no post `{key}`", fix=nearest(key, known))
@@ -121,6 +122,7 @@ def show(context: click.Context, issue: str, as_json_: bool) -> None:
             shown["variants"] = [
                 {
                     "language": variant.language,
+                    "edition": variant.edition,
                     "subject": variant.subject,
                     "html_bytes": len(variant.html.encode()),
                     "text_bytes": len(variant.text.encode()),
@@ -136,7 +138,7 @@ def show(context: click.Context, issue: str, as_json_: bool) -> None:
     variants = shown.get("variants")
     if variants:
         table(
-            ["language", "subject", "#html bytes", "#text bytes"],
+            ["language", "edition", "subject", "#html bytes", "#text bytes"],
             [tuple(variant.values()) for variant in variants],  # type: ignore[attr-defined]
         )
 
@@ -159,8 +161,11 @@ def compile_command(context: click.Context, issue: str | None) -> None:
         with store.reading() as tx:
             variants = issues.variants(tx, compiled.id)
     table(
-        ["language", "subject", "#html bytes", "#text bytes"],
-        [(v.language, v.subject, len(v.html.encode()), len(v.text.encode())) for v in variants],
+        ["language", "edition", "subject", "#html bytes", "#text bytes"],
+        [
+            (v.language, v.edition, v.subject, len(v.html.encode()), len(v.text.encode()))
+            for v in variants
+        ],
         title=f"{name}, compiled into build/{name}/",
     )
     say(f"Look at it with `mailout preview {name}`, then `mailout approve {name}`.")

@@ -10,7 +10,7 @@ import click
 
 from mailout.cli.console import JSON, as_json, opened, read_site, say, table
 from mailout.cli.posts_import import import_command
-from mailout.cli.publishing import default_language
+from mailout.cli.publishing import default_language, posts_for
 from mailout.core import front_matter
 from mailout.core.errors import UsageError, nearest
 from mailout.core.post import KINDS, USABLE
@@ -67,7 +67,7 @@ def list_(context: click.Context, as_json_: bool) -> None:
     Example: mailout posts list --json
     """
     site = read_site(context)
-    posts = sources.read_posts(site.root, default_language(site))
+    posts = posts_for(site, next(iter(site.lists.values())))
     with opened(site) as store, store.reading() as tx:
         sent = {key for list_id in site.lists for key in issues.posts_in_sent(tx, list_id)}
     rows = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
@@ -67,12 +68,14 @@ def import_command(
     if pages and kind != "wxr":
         raise UsageError("only a WordPress export has pages", where="--pages")
     site = read_site(context)
-    since = _since(ready_since, site)
+    today = _today(site)
+    since = _since(ready_since, today)
     terms = Terms(
         kind=kind,
         language=_language(code, site),
         languages=_languages(site),
         ready_since=since,
+        today=today,
         drafts=drafts,
         overwrite=overwrite,
     )
@@ -86,9 +89,14 @@ def import_command(
     _print_report(gathered, plan, since, dry_run)
 
 
-def _since(text: str | None, site: Site) -> date:
+def _today(site: Site) -> date:
+    """The day that it is by the site's clock."""
+    return datetime.now(UTC).astimezone(ZoneInfo(site.identity.timezone)).date()
+
+
+def _since(text: str | None, today: date) -> date:
     if text is None:
-        return datetime.now(UTC).astimezone(ZoneInfo(site.identity.timezone)).date() - _NEWS
+        return today - _NEWS
     try:
         return date.fromisoformat(text.strip())
     except ValueError:
@@ -128,6 +136,7 @@ def _as_object(source: str, gathered: Gathered, plan: Plan, dry_run: bool) -> di
         "unchanged": plan.unchanged,
         "skipped": [asdict(one) for one in plan.skipped],
         "by_status": plan.by_status,
+        "by_file_status": dict(Counter(file.status for file in plan.files)),
         "warnings": plan.warnings,
         "files": [file.path for file in plan.files],
         "dry_run": dry_run,
@@ -192,15 +201,21 @@ def _say_what_next(plan: Plan, since: date) -> None:
         return
     ready = sum(file.status == "ready" for file in plan.files)
     archived = sum(file.status == "archived" for file in plan.files)
-    kept_back = len(plan.files) - ready - archived
+    future = sum(file.status == "future" for file in plan.files)
+    kept_back = len(plan.files) - ready - archived - future
     if ready:
         say(
             f"{ready} ready: `mailout issues new` and `mailout send` take them into the next issue."
         )
     if archived:
         say(
-            f"{archived} archived (older than {since}, or without a date): no issue takes them by "
-            "itself; `mailout issues new KEY` does."
+            f"{archived} archived (older than {since}, expired, or without a date): no issue takes "
+            "them by itself; `mailout issues new KEY` does."
+        )
+    if future:
+        say(
+            f"{future} dated later, and kept back until then: import again from that day on, or "
+            "set `status: ready`."
         )
     if kept_back:
         say(f"{kept_back} kept back, as at the source: never sent before you set `status: ready`.")

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailout.cli.console import opened, read_again, read_site, say
+from mailout.catalogue import is_country
+from mailout.cli.console import note, opened, read_again, read_site, say
+from mailout.cli.editions import STANDARD
 from mailout.cli.issues import known_issue
-from mailout.cli.publishing import compiled_unless_out
+from mailout.cli.publishing import compiled_unless_out, is_stale
 from mailout.cli.sending import signers_of
 from mailout.core import edition
 from mailout.core.address import Address, BadAddress
 from mailout.core.delivery import Verdict
 from mailout.core.errors import MailoutError, UsageError, nearest
 from mailout.core.site import Site
-from mailout.publish import build, viewing
+from mailout.publish import build, pictures, viewing
 from mailout.send.proof import send_proofs
 from mailout.store import issues, people
 from mailout.store.engine import Store
@@ -55,7 +57,14 @@ def preview_command(context: click.Context, issue: str, port: int, open_: bool) 
             say(f"Preview of {issue}: {url} (Ctrl-C ends it)")
             if open_:
                 webbrowser.open(url)
-            serve(make_preview(issue, look, lambda: viewing.stamp(site.root)), listening)
+            app = make_preview(
+                issue,
+                look,
+                lambda: viewing.stamp(site.root),
+                site.root / pictures.FOLDER,
+                site.archive_url,
+            )
+            serve(app, listening)
 
 
 @dataclass(slots=True)
@@ -80,6 +89,8 @@ class _Look:
         if reader and person is None:
             raise UsageError(f"nobody has the address `{reader}`")
         mailing_list = self.site.list_named(found.list_id)
+        if person and found.list_id not in {one.list_id for one in person.memberships}:
+            raise UsageError(f"{person.address} is not on the list `{found.list_id}`")
         seen = viewing.letters(self.site, mailing_list, variants, person, datetime.now(UTC))
         usual = edition.standard({variant.edition for variant in variants})
         sheets = [
@@ -151,22 +162,31 @@ def test_command(
         found = known_issue(store, issue)
         with store.reading() as tx:
             variants = issues.variants(tx, found.id)
+        mailing_list = site.list_named(found.list_id)
+        if found.sent_at is None and is_stale(site, store, mailing_list, found):
+            note("Files were changed since it was compiled: this is a proof of what was compiled.")
     known = list(dict.fromkeys(variant.language for variant in variants))
     built = {variant.edition for variant in variants}
-    for one in editions:
+    country = country.strip().upper()
+    if country and not is_country(country):
+        raise UsageError(f"`{country}` is not a country code", where="--country")
+    blocked = country in mailing_list.settings.blocked_in
+    usual = edition.for_reader("", blocked=blocked, built=built)
+    asked = [usual if one == STANDARD else one for one in editions] or [usual]
+    for one in asked:
         if one not in built:
-            raise UsageError(f"the issue has no `{one}` edition", fix=nearest(one, built))
+            names = {STANDARD, *built}
+            raise UsageError(f"the issue has no `{one}` edition", fix=nearest(one, names))
     for code in language:
         if code not in known:
             raise UsageError(f"the issue has no `{code}`", fix=nearest(code, known))
-    wanted = editions or (edition.standard(built),)
     chosen = [
-        variant.in_country(country.upper())
+        variant.in_country(country)
         for variant in variants
-        if variant.edition in wanted and (not language or variant.language in language)
+        if variant.edition in asked and (not language or variant.language in language)
     ]
     readers = [build.sample_reader(variant.language, address) for variant in chosen]
-    mailing_list, now = site.lists[found.list_id], datetime.now(UTC)
+    now = datetime.now(UTC)
     outcomes = asyncio.run(
         send_proofs(site, mailing_list, chosen, readers, found.id, now, signers_of(site))
     )

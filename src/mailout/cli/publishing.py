@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from mailout.cli.console import note
 from mailout.config.templates import read_templates
-from mailout.core.errors import UsageError
+from mailout.core.errors import BadFile, MailoutError, UsageError
 from mailout.core.issue import IssuePlan
 from mailout.core.site import MailingList, Site
-from mailout.publish import build, compile, draft, sources
+from mailout.publish import build, compile, draft, freshness, sources
 from mailout.publish.compile import Compiled
+from mailout.publish.sources import Posts
 from mailout.roster import signatories
 from mailout.store import issues, readiness
 from mailout.store.engine import Store
@@ -38,7 +40,7 @@ def only_list(site: Site, list_id: str | None, where: str = "") -> MailingList:
 
 def compile_plan(site: Site, store: Store, mailing_list: MailingList, plan: IssuePlan) -> Compiled:
     """The plan's issue compiled, nothing recorded. Warnings go to standard error."""
-    posts = sources.read_posts(site.root, mailing_list.default_language)
+    posts = posts_for(site, mailing_list, plan.posts)
     with store.reading() as tx:
         wanted = readiness.editions(tx, mailing_list.id, mailing_list.settings.blocked_in)
     templates, now = read_templates(site.root), datetime.now(UTC)
@@ -47,6 +49,29 @@ def compile_plan(site: Site, store: Store, mailing_list: MailingList, plan: Issu
     for warning in compiled.warnings:
         note(f"{plan.name}: {warning}")
     return compiled
+
+
+def posts_for(site: Site, mailing_list: MailingList, keys: Collection[str] = ()) -> Posts:
+    """The posts of the site; files that are none are told on standard error and left out.
+
+    Raises: BadFile if one of those would be a text of the posts `keys`.
+    """
+    faults: list[BadFile] = []
+    posts = sources.read_posts(site.root, mailing_list.default_language, faults)
+    for fault in faults:
+        if sources.is_of(fault, keys):
+            raise fault
+        note(f"left out: {fault}")
+    return posts
+
+
+def plans_of(site: Site, mailing_list: MailingList) -> dict[str, IssuePlan]:
+    """The issues in issues/; files that are none are told on standard error and left out."""
+    faults: list[BadFile] = []
+    plans = sources.read_issues(site.root, mailing_list.default_language, faults)
+    for fault in faults:
+        note(f"left out: {fault}")
+    return plans
 
 
 def compile_and_save(site: Site, store: Store, name: str) -> Issue:
@@ -61,6 +86,33 @@ def compile_and_save(site: Site, store: Store, name: str) -> Issue:
     issue = compile.save(store, mailing_list, plan, compiled, now)
     build.write(site, mailing_list, plan, compiled, now)
     return issue
+
+
+def refuse_stale(site: Site, store: Store, mailing_list: MailingList, issue: Issue) -> None:
+    """Nothing, if what is compiled of the issue is what its files say; of an approved one the
+    difference is told. Raises: MailoutError."""
+    if not issue.content_hash:
+        raise MailoutError(
+            f"somebody whom `{issue.name}` names took that back since it was compiled",
+            fix=f"`mailout compile {issue.name}`, look at it, and go on.",
+        )
+    if not is_stale(site, store, mailing_list, issue):
+        return
+    if issue.is_approved:
+        note(f"Files were changed since {issue.name} was approved: what was approved is sent.")
+        return
+    raise MailoutError(
+        f"files of `{issue.name}` were changed since it was compiled",
+        fix=f"`mailout compile {issue.name}`, look at it, and go on.",
+    )
+
+
+def is_stale(site: Site, store: Store, mailing_list: MailingList, issue: Issue) -> bool:
+    """Whether compiling the issue anew would make other mails than those recorded."""
+    with store.reading() as tx:
+        variants = issues.variants(tx, issue.id)
+    named = [one.signatory for one in signatories.listed(store)] if issue.signatories else []
+    return freshness.is_stale(site, mailing_list, issue, variants, read_templates(site.root), named)
 
 
 def compiled_unless_out(site: Site, store: Store, name: str) -> Issue:
@@ -82,11 +134,11 @@ def plan_draft(
 
     None if there are no such posts.
     """
-    posts = sources.read_posts(site.root, mailing_list.default_language)
+    posts = posts_for(site, mailing_list, keys)
     with store.reading() as tx:
         sent = issues.posts_in_sent(tx, mailing_list.id)
         taken = {issue.name for issue in issues.newest_first(tx)}
-    taken |= set(sources.read_issues(site.root, mailing_list.default_language))
+    taken |= set(plans_of(site, mailing_list))
     chosen = list(keys) if keys else draft.unsent(posts, sent)
     if not chosen:
         return None
@@ -101,7 +153,7 @@ def write_draft(site: Site, mailing_list: MailingList, plan: IssuePlan) -> None:
 
 def uncompiled(site: Site, store: Store, mailing_list: MailingList) -> list[str]:
     """Issues of the list whose files are there but were never compiled."""
-    plans = sources.read_issues(site.root, mailing_list.default_language)
+    plans = plans_of(site, mailing_list)
     with store.reading() as tx:
         known = {issue.name for issue in issues.newest_first(tx)}
     return [

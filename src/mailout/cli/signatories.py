@@ -57,8 +57,12 @@ def remove(context: click.Context, address: str) -> None:
     """
     site = read_site(context)
     with opened(site) as store:
-        signatories.remove(site, store, address)
-    say("Named no more. Issues that are compiled already need a `mailout compile`.")
+        anew, under_way = signatories.remove(site, store, address)
+    say("Named no more.")
+    for name in anew:
+        say(f"{name} is not sent before you compile it anew: `mailout compile {name}`.")
+    for name in under_way:
+        say(f"{name} is under way and names them: `mailout pause {name}` stops it.")
 
 
 @signatories_command.command("list")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mailout.catalogue import is_country
 from mailout.config import mailbox, toml
 from mailout.core import language
 from mailout.core.errors import BadFile, MailoutError, nearest, place
@@ -15,7 +16,6 @@ from mailout.core.segment import parse as parse_rule
 from mailout.core.site import ListSettings, MailingList
 
 _LIST_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
-_COUNTRY = re.compile(r"[A-Z]{2}")
 
 
 def read(root: Path) -> dict[str, MailingList]:
@@ -67,11 +67,11 @@ def _read_list(list_id: str, values: dict[str, Any], source: str, shown: str) ->
         )
     _check_languages(settings, line)
     for key, country in (("blocked_in", code) for code in settings.blocked_in):
-        if not _COUNTRY.fullmatch(country):
+        if not is_country(country):
             raise BadFile(
                 f"`{country}` is not a country code",
                 where=line(key),
-                fix="Write two capital letters such as KZ.",
+                fix="The United Kingdom is GB." if country == "UK" else "Write one such as KZ.",
             )
     if settings.press.email:
         mailbox.check(settings.press.email, line("press", "email"))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from mailout.catalogue import is_country
 from mailout.config import mailbox, toml
 from mailout.core.errors import BadFile, place
 from mailout.core.target import Targets
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
-_COUNTRY = re.compile(r"[A-Z]{2}")
 
 
 def read(root: Path) -> dict[str, Targets]:
@@ -26,11 +26,11 @@ def read(root: Path) -> dict[str, Targets]:
         targets = toml.check(Targets, values, source, shown)
         for country, target in targets.by_country().items():
             path_ = ("countries", country) if country else ("default",)
-            if country and not _COUNTRY.fullmatch(country):
+            if country and not is_country(country):
                 raise BadFile(
                     f"`{country}` is not a country code",
                     where=place(shown, toml.line_of(source, path_)),
-                    fix="Write two capital letters such as DE.",
+                    fix="The United Kingdom is GB." if country == "UK" else "Write one such as DE.",
                 )
             mailbox.check(target.email, place(shown, toml.line_of(source, (*path_, "email"))))
         found[path.stem] = targets

@@ -34,6 +34,7 @@ FOLDER = "build/archive"
 START = "index.html"
 STYLE = "style.css"
 SUMS = "SHA256SUMS"
+PICTURES = "pictures/"
 
 _LONGEST = 60  # characters of a file name that is not simply the key; 4 bytes each fit any disk
 _LONGEST_KEY = 180  # bytes
@@ -83,7 +84,7 @@ def act_path(key: str) -> str:
 
 
 def picture_path(name: str) -> str:
-    return f"pictures/{name}"
+    return f"{PICTURES}{name}"
 
 
 def url(base: str, path: str) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import wraps
 from typing import Any, TypeVar
 
 from jinja2 import nodes
@@ -25,6 +27,7 @@ LARGEST = 10_000_000
 
 _LARGEST_NUMBER = 100_000
 _WIDE = re.compile(r"%[^a-zA-Z%]*\d{6,}")
+_WIDE_FIELD = re.compile(r":[^{}]*\d{6,}")
 _T = TypeVar("_T")
 _COUNTED, _SMALL, _HELD = "mailout_counted", "mailout_small", "mailout_held"
 
@@ -38,6 +41,8 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         super().__init__(**settings)
         self._taken = threading.local()  # pages are rendered by several threads
         self.filters |= {_COUNTED: self._counted, _SMALL: _small, _HELD: held}
+        for name, size in _SIZES.items():
+            self.filters[name] = _measured(self.filters[name], size)
 
     def begin(self) -> None:
         """Nothing, once the steps of this thread are counted from the start."""
@@ -53,6 +58,10 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         __self._step()
         for value in (*args, *kwargs.values()):
             _small(value)
+        method = getattr(__obj, "__wrapped__", __obj)  # the sandbox wraps `format`
+        text, name = getattr(method, "__self__", None), getattr(method, "__name__", "")
+        if isinstance(text, str) and name in _METHODS:
+            _refuse_above(_METHODS[name](text, *args))
         return held(super().call(__context, __obj, *args, **kwargs))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
@@ -111,6 +120,63 @@ class _Bounding(NodeTransformer):
             keyword.value = _filtered(keyword.value, _SMALL)
         # A block's filter has no value of its own to be put around.
         return node if node.node is None else _filtered(node, _HELD)
+
+
+def _size_of_join(items: Any, between: object = "", attribute: object = None) -> int:
+    if not hasattr(items, "__len__"):
+        return 0  # a generator of our own filters, which count their steps
+    longest = max((len(str(item)) for item in items), default=0)
+    return len(items) * (longest + len(str(between)))
+
+
+def _size_of_replace(text: Any, old: object = "", new: object = "", *_: object) -> int:
+    text, old = str(text), str(old)
+    return len(text) + (text.count(old) if old else len(text) + 1) * len(str(new))
+
+
+def _size_of_indent(text: Any, width: object = 4, *_: object, **__: object) -> int:
+    each = width if isinstance(width, int) else len(str(width))
+    return len(str(text)) + (str(text).count("\n") + 1) * each
+
+
+def _size_of_format(text: Any, *_: object, **__: object) -> int:
+    if _WIDE.search(str(text)) or _WIDE_FIELD.search(str(text)):
+        raise SecurityError("a format as wide as this")
+    return 0
+
+
+def _size_of_tabs(text: str, width: int = 8) -> int:
+    return len(text) + text.count("\t") * width
+
+
+# What each leaves behind, at most: known before it is made.
+_SIZES: Mapping[str, Callable[..., int]] = {
+    "replace": _size_of_replace,
+    "join": _size_of_join,
+    "indent": _size_of_indent,
+    "format": _size_of_format,
+}
+_METHODS: Mapping[str, Callable[..., int]] = {
+    "replace": _size_of_replace,
+    "join": lambda text, items, *_: _size_of_join(items, text),
+    "format": _size_of_format,
+    "format_map": _size_of_format,
+    "expandtabs": _size_of_tabs,
+}
+
+
+def _measured(filter_: Callable[..., Any], size: Callable[..., int]) -> Callable[..., Any]:
+    """The filter, which refuses what would leave too much behind."""
+    takes_context = hasattr(filter_, "jinja_pass_arg")
+
+    @wraps(filter_)
+    def bounded(*args: Any, **kwargs: Any) -> Any:
+        values = args[1:] if takes_context else args
+        with suppress(TypeError):  # the filter itself says better what is missing
+            _refuse_above(size(*values, **kwargs))
+        return filter_(*args, **kwargs)
+
+    return bounded
 
 
 def _filtered(node: nodes.Node, name: str) -> nodes.Filter:

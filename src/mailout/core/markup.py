@@ -6,9 +6,11 @@ Standards: CommonMark 0.31.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
+from html import escape, unescape
 from itertools import pairwise
 from typing import Any
 
@@ -20,6 +22,12 @@ from mailout.core.picture import Shown
 MORE = "<!--more-->"
 """The mark behind a post's opening; stands on a line of its own."""
 
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_MARK = re.compile(r"<!--\s*more\s*-->", re.IGNORECASE)
+_TAG = re.compile(r"<[^>]*>")
+_WORD = re.compile(r"\w+")
+_LINK_TARGET = re.compile(r"\]\([^)\s]*|^\s*\[[^\]]*\]:.*$|^\s*(?:```|~~~).*$", re.MULTILINE)
+_NESTING = 100  # levels; the parser's own 20 end at ten lists within each other
 _OPENING, _WORTH_CUTTING = 600, 800  # characters of an automatic opening, and left behind it
 _TOP_LEVEL = 3  # a post's title is h2, so its body begins at h3
 
@@ -33,7 +41,8 @@ class Cut:
 
 
 def cut(body: str, excerpt: str, whole: bool, *, automatic: bool = False) -> Cut:
-    """The opening of a post: to its `<!--more-->` mark, else its excerpt, else all of it.
+    """The opening of a post: to its `<!--more-->` mark, else its excerpt, else all of it. The body
+    is as `without_comments` left it.
 
     `automatic` also cuts a long one that has neither, behind a paragraph, where enough would be
     left to make the way to its page worth while.
@@ -65,16 +74,43 @@ def _natural_end(body: str) -> int | None:
     return None
 
 
+def without_comments(body: str) -> str:
+    """The body without what its authors said to each other (`<!-- .. -->`), its marks in their
+    one form, each line where it was. A comment without an end stays (`open_comment`)."""
+
+    def left(found: re.Match[str]) -> str:
+        return MORE if _MARK.fullmatch(found[0]) else "\n" * found[0].count("\n")
+
+    return _COMMENT.sub(left, body)
+
+
+def open_comment(body: str) -> int | None:
+    """The line (from 1) of a comment without an end, in a body without others."""
+    at = body.replace(MORE, " " * len(MORE)).find("<!--")
+    return None if at == -1 else body.count("\n", 0, at) + 1
+
+
 def parser() -> MarkdownIt:
     """The Markdown reader that HTML and text part share."""
-    return MarkdownIt("commonmark", {"html": False, "breaks": True}).enable("table")
+    options = {"html": False, "breaks": True, "maxNesting": _NESTING}
+    return MarkdownIt("commonmark", options).enable("table")
+
+
+def lost_words(body: str, html: str) -> list[str]:
+    """Words of a body that its HTML lacks, each once: what Markdown drops without a word, such as
+    what is nested too deep, or a cell of a table without a column."""
+    shown = Counter(_WORD.findall(unescape(_TAG.sub(" ", html))))
+    source = _LINK_TARGET.sub("", unescape(body))
+    written = Counter(_WORD.findall(source))
+    attributes = " ".join(_TAG.findall(html))
+    return [word for word in written if written[word] > shown[word] and word not in attributes]
 
 
 def to_html(body: str, pictures: Mapping[str, Shown] | None = None) -> str:
     """The HTML of a Markdown body. Pictures are shown as `pictures` has them by their sources;
     for the others their text stands."""
     reader = parser()
-    tokens = reader.parse(body)
+    tokens = reader.parse(without_comments(body))
     for token in tokens:
         if token.type == "th_open":
             token.attrSet("scope", "col")  # a screen reader says it with each cell

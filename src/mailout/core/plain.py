@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from markdown_it.token import Token
 
-from mailout.core.markup import parser, words_of
+from mailout.core.markup import parser, without_comments, words_of
 
 WIDTH = 72
 _ENDS = frozenset({"list_item_close", "blockquote_close"})
@@ -19,8 +19,33 @@ _ENDS = frozenset({"list_item_close", "blockquote_close"})
 
 def to_text(body: str) -> str:
     """The text of a Markdown body, wrapped; paragraphs stand apart by one empty line."""
-    blocks, _ = _blocks(parser().parse(body), 0, "")
+    blocks, _ = _blocks(parser().parse(without_comments(body)), 0, "")
     return "\n\n".join(block for block in blocks if block.strip())
+
+
+def first_words(body: str, most: int) -> str:
+    """The first words of a body's paragraphs, as many as `most` characters hold: no headings,
+    lists, quotations, pictures or addresses."""
+    line = ""
+    tokens = parser().parse(without_comments(body))
+    for token, before in zip(tokens[1:], tokens, strict=False):
+        if token.type != "inline" or before.type != "paragraph_open" or before.level:
+            continue
+        words = "".join(_without_addresses(child) for child in token.children or ()).split()
+        for word in words:
+            if len(line) + 1 + len(word) > most:
+                return line
+            line = f"{line} {word}".strip()
+    return line
+
+
+def _without_addresses(child: Token) -> str:
+    if child.type in ("softbreak", "hardbreak"):
+        return " "
+    if child.type == "link_open" and child.info == "auto":
+        return ""
+    is_address = "://" in child.content
+    return child.content if child.type in ("text", "code_inline") and not is_address else ""
 
 
 def wrap(text: str, width: int = WIDTH, first: str = "", rest: str | None = None) -> str:

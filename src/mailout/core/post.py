@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from mailout.core import action, front_matter, language, layout, meeting
+from mailout.core import action, front_matter, language, layout, markup, meeting
 from mailout.core.action import Action, is_web_url
 from mailout.core.errors import BadFile, nearest, place
 from mailout.core.front_matter import FrontMatter
@@ -119,14 +119,21 @@ def parse(text: str, file: str, default_language: str) -> Post:
     if kind not in KINDS:
         raise BadFile(f"unknown kind `{kind}`", where=head.at("kind"), fix=nearest(kind, KINDS))
     key = head.text("key", name.key)
+    body = markup.without_comments(head.body)
+    if line := markup.open_comment(body):
+        raise BadFile(
+            "a comment that begins here has no end",
+            where=place(file, head.body_line + line - 1),
+            fix="Close it with `-->`.",
+        )
     status = _status(head)
     return Post(
         key=key,
         language=code,
         title=title,
-        body=head.body.strip("\n"),
+        body=body.strip("\n"),
         file=file,
-        body_line=head.body_line + _leading_blank_lines(head.body),
+        body_line=head.body_line + _leading_blank_lines(body),
         date=_date(head, key),
         kind=kind,
         author=head.text("author"),

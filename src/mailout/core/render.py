@@ -65,6 +65,8 @@ class Templates:
             raise BadFile(
                 error.message or "the template failed", where=_where(error, name)
             ) from None
+        except MemoryError as error:
+            raise BadFile("the template needs too much memory", where=_where(error, name)) from None
         except (TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
             raise BadFile(f"the template failed: {error}", where=_where(error, name)) from None
 

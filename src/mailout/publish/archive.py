@@ -20,17 +20,18 @@ import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from mailout.core import archive
 from mailout.core.dispatch import DispatchState
-from mailout.core.errors import MailoutError
+from mailout.core.errors import BadFile, MailoutError
 from mailout.core.issue import IssuePlan, IssueState
 from mailout.core.picture import Picture
 from mailout.core.post import USABLE
 from mailout.core.site import MailingList, Site
-from mailout.publish import pictures, sources
+from mailout.publish import moments, pictures, sources
 from mailout.publish.archive_pages import Mailed, pages
 from mailout.publish.sources import Posts
 from mailout.store import dispatches, issues
@@ -69,14 +70,14 @@ class Built:
     changes: Changes
 
 
-def build(site: Site, store: Store, templates: Mapping[str, str]) -> Built:
-    """The archive, just built.
+def build(site: Site, store: Store, templates: Mapping[str, str], now: datetime) -> Built:
+    """The archive, just built, as everybody may see it at the moment `now`.
 
     Raises: BadFile for a post, an issue or a template; MailoutError if it cannot be written.
     """
     folder = site.root / archive.FOLDER
     with _alone(folder):
-        found, missing = mailed(site, store)
+        found, missing = mailed(site, store, now)
         drawn: dict[str, dict[str, Picture]] = {}
         for post in {post.file: post for issue in found for post in issue.texts()}.values():
             drawn[post.file], faults = pictures.there(site.root, post)
@@ -95,16 +96,17 @@ def build(site: Site, store: Store, templates: Mapping[str, str]) -> Built:
     )
 
 
-def mailed(site: Site, store: Store) -> tuple[list[Mailed], list[LeftOut]]:
+def mailed(site: Site, store: Store, now: datetime) -> tuple[list[Mailed], list[LeftOut]]:
     """The issues that everybody may read, the newest first, and what is not among them, and why."""
     default = next(iter(site.lists.values())).default_language
-    plans = sources.read_issues(site.root, default)
+    faults: list[BadFile] = []
+    plans = sources.read_issues(site.root, default, faults)
     posts = {
-        code: sources.read_posts(site.root, code)
+        code: sources.read_posts(site.root, code, faults)
         for code in {one.default_language for one in site.lists.values()}
     }
     found: list[Mailed] = []
-    missing: list[LeftOut] = []
+    missing = list(dict.fromkeys(LeftOut(fault.where, fault.what) for fault in faults))
     with store.reading() as tx:
         for issue in issues.newest_first(tx):
             if not _was_mailed(tx, issue):
@@ -115,6 +117,9 @@ def mailed(site: Site, store: Store) -> tuple[list[Mailed], list[LeftOut]]:
             mailing_list = site.lists[issue.list_id]
             own = posts[mailing_list.default_language]
             one = _mailed(tx, site, mailing_list, issue, plans.get(issue.name), own)
+            if until := _embargo(site, one, now):
+                missing.append(LeftOut(issue.name, f"embargoed until {until:%Y-%m-%d %H:%M %Z}"))
+                continue
             gone = [key for key in issues.posts_of(tx, issue.id) if key not in one.posts]
             missing += [
                 LeftOut(f"{issue.name}: {key}", "the post is kept back, or not in posts/ any more")
@@ -136,13 +141,21 @@ def _was_mailed(tx: Tx, issue: Issue) -> bool:
     )
 
 
+def _embargo(site: Site, issue: Mailed, now: datetime) -> datetime | None:
+    """Until when nothing of the issue may be public; None if it may be now."""
+    times = [moments.in_zone(post.embargo, site) for post in issue.texts() if post.embargo]
+    return max((time for time in times if time > now), default=None)
+
+
 def _kept_back(site: Site, issue: Issue, plan: IssuePlan | None) -> str:
     """Why an issue that was mailed is not for everybody; empty if it is."""
     if issue.list_id not in site.lists:
         return f"the list `{issue.list_id}` is no more"
     if not site.lists[issue.list_id].settings.archive:
         return f"the list `{issue.list_id}` says `archive = false`"
-    return "the issue says `archive: false`" if plan and not plan.archive else ""
+    # As it said when it was compiled, whatever became of its file; or as it says since.
+    public = issue.archived and (plan is None or plan.archive)
+    return "" if public else "the issue says `archive: false`"
 
 
 def _mailed(
@@ -197,6 +210,13 @@ def write(folder: Path, files: Mapping[str, bytes]) -> Changes:
         for left in (fresh, old):
             shutil.rmtree(left, ignore_errors=True)
         before = _sums(folder)
+        # Mails that are out show them, whatever became of the post since.
+        kept = {
+            path: (folder / path).read_bytes()
+            for path in before.keys() - files.keys()
+            if path.startswith(archive.PICTURES) and (folder / path).is_file()
+        }
+        files = {**kept, **files}
         sums = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
         for path, content in files.items():
             _put(fresh / path, content, folder / path)

@@ -7,30 +7,29 @@ what is sent.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from mailout import catalogue
 from mailout.core import language as languages
-from mailout.core import markup, parity, places, plain
+from mailout.core import parity, places, plain
 from mailout.core.edition import Edition
-from mailout.core.errors import BadFile, MailoutError, nearest, place
+from mailout.core.errors import BadFile, MailoutError, nearest
 from mailout.core.inline import inline
 from mailout.core.issue import IssuePlan, Variant, Wording
 from mailout.core.message import BadHeader, ListHeaders, list_headers, prepare_message
-from mailout.core.picture import is_elsewhere
 from mailout.core.post import USABLE, Post
 from mailout.core.render import Templates
 from mailout.core.signatory import Signatory
 from mailout.core.site import MailingList, Site
 from mailout.core.slot import PATTERN, Slot
-from mailout.publish import pictures
-from mailout.publish.sheet import Sheet, archive_of
+from mailout.publish import moments, pictures, remarks
+from mailout.publish.sheet import Sheet
 from mailout.publish.sources import Posts
 from mailout.store import issues
 from mailout.store.engine import Store
-from mailout.store.issues import Issue
+from mailout.store.issues import Flags, Issue
 
 _CLIPPED = 102_000  # bytes of HTML above which Gmail shows only the beginning
 
@@ -62,25 +61,24 @@ def compile_issue(
     or its list says which language stands in for it.
     """
     chosen = _chosen_posts(plan, posts)
-    drawn = {
-        post.file: pictures.of_post(site.root, post) for texts in chosen for post in texts.values()
-    }
-    is_archived = bool(archive_of(site, mailing_list, plan))
-    warnings = _picture_warnings(chosen, shown=is_archived)
+    every = [post for texts in chosen for post in texts.values()]
+    drawn = {post.file: pictures.of_post(site.root, post) for post in every}
+    base = _archive_of(site, mailing_list, plan, every, day)
+    warnings = [*remarks.on(site, chosen, day, shown=bool(base))]
     warnings += _untranslated(mailing_list, plan, chosen)
     headers = list_headers(site, mailing_list)
     variants: list[Variant] = []
     printed: dict[str, dict[str, str]] = {}
     codes = mailing_list.settings.languages
     shortens = any(
-        Sheet(site, mailing_list, plan, code, day, Edition.EXCERPT).shortens(chosen)
+        Sheet(site, mailing_list, plan, code, day, Edition.EXCERPT, base).shortens(chosen)
         for code in codes
     )
     for code in codes:
         rendered = Templates(templates, catalogue.words(code))
         for edition in _editions(shortens, wanted):
             named = signatories if plan.signatories else ()
-            sheet = Sheet(site, mailing_list, plan, code, day, edition, named, drawn)
+            sheet = Sheet(site, mailing_list, plan, code, day, edition, base, named, drawn)
             translated = [sheet.best(texts) for texts in chosen]
             printed[code] = {post.key: post.language for post in translated}
             variant = _variant(sheet, translated, rendered)
@@ -90,6 +88,19 @@ def compile_issue(
             _check_headers(variant, headers, plan)
             variants.append(variant)
     return Compiled(tuple(variants), tuple(dict.fromkeys(warnings)), printed)
+
+
+def _archive_of(
+    site: Site, mailing_list: MailingList, plan: IssuePlan, posts: Iterable[Post], now: datetime
+) -> str:
+    """The address of the archive that an issue will be in; empty if it will be in none.
+
+    Nothing of an issue is public before the embargo of each of its posts is over.
+    """
+    early = any(post.embargo and moments.in_zone(post.embargo, site) > now for post in posts)
+    if early or not plan.archive or not mailing_list.settings.archive:
+        return ""
+    return site.archive_url
 
 
 def _editions(shortens: bool, wanted: Collection[str]) -> list[Edition]:
@@ -135,7 +146,7 @@ def save(
             plan.posts,
             compiled.variants,
             now,
-            urgent=plan.urgent,
+            flags=Flags(plan.urgent, plan.archive, plan.signatories),
         )
 
 
@@ -163,21 +174,6 @@ def _kept_back(post: Post) -> BadFile:
     return BadFile(f"the post `{post.key}` {what}", where=post.file, fix=fix)
 
 
-def _picture_warnings(chosen: Sequence[Mapping[str, Post]], *, shown: bool) -> list[str]:
-    return [
-        f"{place(post.file, post.body_line + line - 1)}: the text stands for the picture {source}: "
-        + (
-            "it is on another server, which would learn who reads; put its file beside the post"
-            if is_elsewhere(source)
-            else "mails show pictures from the archive, and this issue is not in one"
-        )
-        for texts in chosen
-        for post in texts.values()
-        for line, source, _ in markup.pictures(post.body)
-        if is_elsewhere(source) or not shown
-    ]
-
-
 def _untranslated(
     mailing_list: MailingList, plan: IssuePlan, chosen: Sequence[Mapping[str, Post]]
 ) -> list[str]:
@@ -188,6 +184,7 @@ def _untranslated(
     named: dict[str, Collection[str]] = dict(zip(plan.posts, chosen, strict=True))
     if worded := [code for code, words in plan.wordings.items() if words != Wording()]:
         named["subject and introduction"] = worded
+    _refuse_unknown_languages(mailing_list, plan, named.values())
     told: dict[str, list[str]] = {}  # by language
     untold: dict[str, list[str]] = {}  # by text
     fallback = plan.fallback_of(mailing_list)
@@ -200,7 +197,9 @@ def _untranslated(
             else:
                 untold.setdefault(name, []).append(code)
     if untold:
-        code, other = next(iter(untold.values()))[0], mailing_list.default_language
+        first, (code, *_) = next(iter(untold.items()))
+        order = (*mailing_list.settings.languages, *named[first])
+        other = next(one for one in order if one in named[first])
         lacking = (f"{name} (not in `{'`, `'.join(codes)}`)" for name, codes in untold.items())
         raise BadFile(
             f"the issue is half translated: {', '.join(lacking)}",
@@ -212,6 +211,20 @@ def _untranslated(
         f"not in `{code}`, another language is used: {', '.join(names)}"
         for code, names in told.items()
     ]
+
+
+def _refuse_unknown_languages(
+    mailing_list: MailingList, plan: IssuePlan, texts: Iterable[Collection[str]]
+) -> None:
+    """A language in `fallback` that neither the list nor a text has is a mistake (`kz`)."""
+    known = {*mailing_list.settings.languages, *(code for codes in texts for code in codes)}
+    for code in {code for pair in plan.fallback.items() for code in (pair[0], *pair[1])}:
+        if code not in known and code != languages.EVERY_OTHER:
+            raise BadFile(
+                f"`{code}` in `fallback` is no language of the list or of a text",
+                where=plan.file,
+                fix=nearest(code, known),
+            )
 
 
 def _size_warnings(variant: Variant) -> list[str]:

@@ -16,6 +16,7 @@ the bounds of `fetch`, too.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -23,8 +24,8 @@ from pathlib import Path
 
 from mailout.core.errors import MailoutError, UsageError
 from mailout.core.inflate import GZIP, inflated, too_large
-from mailout.core.ingest import document, feed, page, wxr
-from mailout.core.ingest.item import Gathered, Item, Skipped
+from mailout.core.ingest import binary, document, feed, page, wxr
+from mailout.core.ingest.item import Gathered, Skipped
 from mailout.fetch import PUBLIC, Door, fetch
 
 KINDS = ("wxr", "feed", "page", "markdown", "html")
@@ -55,6 +56,7 @@ def gather(kind: str, source: str, *, pages: bool = False, door: Door = PUBLIC) 
     if _ADDRESS.match(source):
         fetched = fetch(source, door)
         raw = _unpacked(fetched.raw, source, reader.most)
+        binary.refuse(raw, source)
         return reader.read(raw, source, fetched.url, fetched.charset)
     path = Path(source)
     if path.is_dir():
@@ -63,8 +65,8 @@ def gather(kind: str, source: str, *, pages: bool = False, door: Door = PUBLIC) 
                 "this is a folder", where=source, fix="Only `markdown` takes a folder of files."
             )
         return _folder(path, reader)
-    gathered = reader.read(_bytes(path, source, reader.most), path.name, "", "")
-    return replace(gathered, items=tuple(_told_apart(item, path.name) for item in gathered.items))
+    gathered = reader.read(_bytes(path, source, reader.most), _shown(path), "", "")
+    return gathered if kind in ("wxr", "feed") else _from(path.resolve().parent, gathered)
 
 
 def _reader(kind: str, pages: bool) -> _Reader:
@@ -80,11 +82,16 @@ def _reader(kind: str, pages: bool) -> _Reader:
     }[kind]
 
 
-def _told_apart(item: Item, name: str) -> Item:
-    """The item with an id of its own: next week's `statement.html` is another one."""
-    if item.source_id != name:
-        return item
-    return replace(item, source_id=f"{name} {item.date or item.title}")
+def _shown(path: Path) -> str:
+    """How one file is named: `vote/index.md` has the name of its folder."""
+    is_bundle = path.stem.split(".")[0] == "index" and path.suffix.lower() in _ENDINGS
+    return f"{path.resolve().parent.name}/{path.name}" if is_bundle else path.name
+
+
+def _from(folder: Path, gathered: Gathered) -> Gathered:
+    """The same, each item with its folder; its path stays unsaid, posts are read by others."""
+    root = hashlib.sha256(str(folder).encode(errors="surrogateescape")).hexdigest()[:12]
+    return replace(gathered, items=tuple(replace(item, root=root) for item in gathered.items))
 
 
 def _folder(folder: Path, reader: _Reader) -> Gathered:
@@ -99,12 +106,13 @@ def _folder(folder: Path, reader: _Reader) -> Gathered:
         except MailoutError as error:
             left_out = Skipped(error.where or shown, f"{error.what}. {error.fix}".strip())
             gathered.append(Gathered((), 1, (left_out,)))
-    return Gathered(
+    whole = Gathered(
         items=tuple(item for one in gathered for item in one.items),
         found=sum(one.found for one in gathered),
         skipped=tuple(left_out for one in gathered for left_out in one.skipped),
         warnings=tuple(warning for one in gathered for warning in one.warnings),
     )
+    return _from(folder.resolve(), whole)
 
 
 def _as_drafts(gathered: Gathered) -> Gathered:
@@ -133,7 +141,7 @@ def _markdown_files(folder: Path) -> list[Path]:
 
 
 def _bytes(path: Path, shown: str, most: int) -> bytes:
-    """What is in a file, unpacked. Raises: UsageError, MailoutError, BadFile."""
+    """The text in a file, unpacked. Raises: UsageError, MailoutError, BadFile."""
     if not path.exists():
         hint = "Begin a web address with https://." if shown.startswith("www.") else ""
         raise UsageError("there is no such file", where=shown, fix=hint)
@@ -146,7 +154,9 @@ def _bytes(path: Path, shown: str, most: int) -> bytes:
         raise MailoutError(f"cannot be read: {error.strerror}", where=shown) from None
     if len(raw) > most:
         raise too_large(shown, most)
-    return _unpacked(raw, shown, most)
+    raw = _unpacked(raw, shown, most)
+    binary.refuse(raw, shown)
+    return raw
 
 
 def _unpacked(raw: bytes, shown: str, most: int) -> bytes:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from markupsafe import Markup
 
@@ -42,6 +42,8 @@ class Sheet:
     code: str
     day: datetime
     edition: Edition = Edition.FULL
+    archive_url: str = ""
+    """The address of the archive that the issue will be in; empty if it will be in none."""
     signatories: Sequence[Signatory] = ()
     pictures: Mapping[str, Mapping[str, Picture]] = field(default_factory=dict)
     """Of each post's file, by their sources."""
@@ -62,11 +64,6 @@ class Sheet:
         if (own and own.subject) or not self.plan.wordings:
             return own or Wording()
         return self.plan.wordings[self._nearest(self.plan.wordings)]
-
-    @property
-    def archive_url(self) -> str:
-        """The address of the archive that the issue will be in; empty if it will be in none."""
-        return archive_of(self.site, self.mailing_list, self.plan)
 
     def shortens(self, chosen: Sequence[Mapping[str, Post]]) -> bool:
         """Whether the issue prints less than all of one of its posts."""
@@ -173,21 +170,35 @@ class Sheet:
             "date": catalogue.long_date(post.date, self.code) if post.date else "",
             "source": post.source,
             "source_url": post.source_url,
-            "source_date": post.source_date,
+            "source_date": self._source_date(post),
             "canonical_url": post.canonical_url,
             "categories": list(post.categories),
             "html": _html(cut.text, self._shown(post)),
             "text": plain.to_text(cut.text),
             "excerpted": cut.shortened,
             "more_url": self.page_of(post) if cut.shortened else "",
-            "act_url": archive.act_url(self.archive_url, post.key) if post.actions else "",
+            "act_url": self._act_url(post),
             "actions": [
                 self._action(action, post, 100 * number + place)
                 for place, action in enumerate(post.actions)
             ],
             "event": self._event(post.key, post.event) if post.event else None,
             "embargo": self._embargo(post),
+            "embargo_above": self._tells_embargo_above(post, number),
         }
+
+    def _source_date(self, post: Post) -> str:
+        """The day of a reprint's first appearance, as its author wrote it if it is no date."""
+        try:
+            return catalogue.long_date(date.fromisoformat(post.source_date), self.code)
+        except ValueError:
+            return post.source_date
+
+    def _act_url(self, post: Post) -> str:
+        """Where what a post asks can be read as it is by then, in its own language."""
+        if not post.actions or not self.archive_url:
+            return ""
+        return f"{archive.act_url(self.archive_url, post.key)}#{post.language}"
 
     def _shown(self, post: Post) -> dict[str, Shown]:
         """The pictures of a post as this edition shows them: from the archive, or not at all."""
@@ -212,6 +223,12 @@ class Sheet:
         if post.embargo is None:
             return ""
         return catalogue.long_moment(moments.in_zone(post.embargo, self.site), self.code)
+
+    def _tells_embargo_above(self, post: Post, number: int) -> bool:
+        """Whether the template tells a post's embargo at its head, and not with the post."""
+        is_release = self.plan.template == "press-release" and self.edition != Edition.LOW_DATA
+        is_small = self.edition == Edition.LOW_DATA and post.kind == "press-release"
+        return number == 0 and (is_release or is_small)
 
     def _signatory(self, one: Signatory) -> dict[str, object]:
         return {
@@ -271,11 +288,6 @@ class Sheet:
         return shown, link
 
 
-def archive_of(site: Site, mailing_list: MailingList, plan: IssuePlan) -> str:
-    """The address of the archive that an issue will be in; empty if it will be in none."""
-    return site.archive_url if plan.archive and mailing_list.settings.archive else ""
-
-
 def why_you_get_this(mailing_list: MailingList, code: str) -> str:
     """The list's own words on why readers of a language get its mail, or ours."""
     settings = mailing_list.settings
@@ -289,10 +301,5 @@ def _html(body: str, pictures: Mapping[str, Shown] | None = None) -> Markup:
 
 def _opening(post: Post) -> str:
     """A preheader from a post: its excerpt, or as many of its first words as fit."""
-    words = (post.excerpt or plain.to_text(post.body.partition(markup.MORE)[0])).split()
-    line = ""
-    for word in words:
-        if len(line) + 1 + len(word) > _PREHEADER:
-            break
-        line = f"{line} {word}".strip()
-    return line
+    opening = post.excerpt or post.body.partition(markup.MORE)[0]
+    return plain.first_words(opening, _PREHEADER) or post.title

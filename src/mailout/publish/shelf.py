@@ -7,9 +7,12 @@ items -> the post that each is here already (`holdings`) -> what is new, what ch
 |---|---|---|
 | none | has it | imported |
 | as it was written | changed it | updated |
-| as it was written | keeps it back now (a draft, in the trash ..) | updated: its status, no more |
+| any | keeps it back now (a draft, in the trash ..) | updated: its status, no more |
+| kept back so | shows it again | updated: the status that it had, and the text if not edited |
 | edited by a person, or of another kind of source | changed it | skipped, unless `overwrite` |
 | any | did not change it | unchanged, unless edited and `overwrite` |
+
+What is dated after today is kept back at its source, whatever that says.
 """
 
 from __future__ import annotations
@@ -26,11 +29,13 @@ from pathlib import Path
 from mailout.core import front_matter, language
 from mailout.core import post as core_post
 from mailout.core.errors import BadFile, MailoutError
-from mailout.core.ingest import filing
+from mailout.core.ingest import filing, head_lines, scripts, words
 from mailout.core.ingest.item import Gathered, Item, Skipped
 from mailout.core.ingest.prose import Prose, to_markdown
+from mailout.core.slug import slug
 from mailout.publish.holdings import Held, Holdings, Place
 
+_LETTERS = 20_000  # characters in which a text's letters are looked at
 _KEPT_BACK = {
     "draft": "a draft at its source",
     "future": "to be published at its source later",
@@ -53,6 +58,7 @@ class Terms:
     language: str
     languages: tuple[str, ...]
     ready_since: date
+    today: date
     drafts: bool = False
     overwrite: bool = False
 
@@ -84,7 +90,8 @@ def plan(root: Path, default_language: str, gathered: Gathered, terms: Terms) ->
 
     Raises: BadFile for a file in posts/ that is no post.
     """
-    return _Shelf(Holdings(root, default_language), default_language, gathered, terms).filled()
+    holdings = Holdings(root, default_language, terms.kind)
+    return _Shelf(holdings, default_language, gathered, terms).filled()
 
 
 def write(root: Path, files: Sequence[File]) -> None:
@@ -129,21 +136,27 @@ class _Shelf:
     ) -> None:
         self.holdings = holdings
         self.default_language = default_language
-        self.items = gathered.items
+        self.items = tuple(filing.as_of(item, terms.today) for item in gathered.items)
         self.terms = terms
-        self.texts_of = Counter(map(filing.identity, gathered.items))
+        self.texts_of = Counter(map(filing.identity, self.items))
+        self.languages_of: dict[str, set[str]] = {}  # of each id, and of each name of a post
         self.about_languages: Counter[str] = Counter()
         self.plan = Plan(
             skipped=list(gathered.skipped),
             warnings=list(gathered.warnings),
-            by_status=dict(Counter(item.status for item in gathered.items)),
+            by_status=dict(Counter(item.status for item in self.items)),
         )
 
     def filled(self) -> Plan:
-        done: set[tuple[str, str]] = set()
-        for item in self.items:
-            code = self._language(item)
-            same = (filing.identity(item), code)
+        done: set[tuple[str, ...]] = set()
+        codes = [self._language(item) for item in self.items]
+        for item, code in zip(self.items, codes, strict=True):
+            for name in _names(item):
+                self.languages_of.setdefault(name, set()).add(code)
+        for item, code in zip(self.items, codes, strict=True):
+            same: tuple[str, ...] = (filing.identity(item), code)
+            if filing.is_of_file(same[0]):
+                same += (item.title, item.html or item.markdown)
             if same in done:
                 self._skip(item, "a second post with the same id")
                 continue
@@ -160,7 +173,7 @@ class _Shelf:
         """The item's language, as a code that the site writes in if there is one for it."""
         told = language.normal(item.language)
         if not told:
-            return self.terms.language
+            return self._by_letters(item)
         base = told.split("-")[0]
         meant = language.mistaken_for(base)
         if meant:
@@ -176,39 +189,62 @@ class _Shelf:
             return told
         return base
 
+    def _by_letters(self, item: Item) -> str:
+        """The language of an item that tells none: the default, if its letters are of that."""
+        known = self.terms.language
+        text = f"{item.title} {words.plain(item.html or item.markdown)}"[:_LETTERS]
+        script = scripts.contradicts(known, text)
+        if not script:
+            return known
+        found = scripts.fitting(text, self.terms.languages)
+        if found:
+            self._warn(item, f"it tells no language, its letters are {script}: taken as `{found}`")
+            return found
+        self._warn(
+            item,
+            f"LOOK AT THIS: it is taken as `{known}`, but its letters are {script}, and no list of"
+            " yours has a language that is written so; say which with --language",
+        )
+        return known
+
     def _take(self, item: Item, code: str) -> None:
         only = self.texts_of[filing.identity(item)] == 1
         held = self.holdings.find(item, code, only=only)
         if held is not None:
             self._compare(item, held)
         elif item.status == "published" or self.terms.drafts:
-            place = self.holdings.place(item, code)
+            languages = set[str]().union(*(self.languages_of[name] for name in _names(item)))
+            place = self.holdings.place(item, code, languages)
             self._write(place, self._text(item, self._status(item)))
+            if self._has_expired(item):
+                self._warn(item, f"it expired on {item.expires}: archived")
             self.holdings.add(item, place)
             self.plan.imported += 1
         else:
-            why = _KEPT_BACK.get(item.status, item.status)
-            self._skip(item, f"{why}: --drafts takes it along")
+            self._skip(item, f"{self._why_kept_back(item)}: --drafts takes it along")
 
     def _compare(self, item: Item, held: Held) -> None:
         """Plans what has to happen with a post that is here already."""
+        if self._has_expired(item) and held.status == "ready":
+            self._warn(item, f"it expired on {item.expires}, and {held.path} is still ready")
         again = self.terms.overwrite and (held.edited or held.mark.kind != self.terms.kind)
         if held.mark.seen == filing.seen(item) and not again:
             self.plan.unchanged += 1
             return
+        status = self._status_now(item, held)
         keeps_back = item.status != "published" and held.status in core_post.USABLE
         if why := self._why_it_stays(held):
-            self._skip(item, f"{held.path} {why}")
-            if keeps_back:
-                kept = _KEPT_BACK.get(item.status, item.status)
-                self._warn(item, f"it is {kept} now, and {held.path} may still be mailed")
+            if status == held.status or held.is_link:
+                self._skip(item, f"{held.path} {why}")
+                if keeps_back:
+                    kept = self._why_kept_back(item)
+                    self._warn(item, f"it is {kept} now, and {held.path} may still be mailed")
+                return
+            self._amend(item, held, status, why)
             return
         if keeps_back:
-            text, status = filing.withdrawn(held.head, item, self.terms.kind), item.status
+            text = filing.withdrawn(held.head, item, self.terms.kind)
         else:
-            # Whether a post may go into the next issue is the organiser's to say by now.
-            settled = item.status == "published" and held.status in core_post.USABLE
-            status = held.status if settled else self._status(item)
             text = self._text(item, status)
         head = front_matter.split(text, held.path)
         if status == held.status and filing.wrote(head.values, head.body) == held.wrote:
@@ -216,6 +252,43 @@ class _Shelf:
             return
         self._write(Place(held.key, held.language, held.path), text)
         self.plan.updated += 1
+
+    def _status_now(self, item: Item, held: Held) -> str:
+        """The status that a post has from now on.
+
+        Whether one that is public may go into an issue is the organiser's to say by now, and what
+        they said holds again when its source shows it again.
+        """
+        if item.status == "published":
+            if held.status in core_post.USABLE:
+                return held.status
+            if held.mark.withdrawn == held.status and held.mark.before in core_post.USABLE:
+                return held.mark.before
+        if self._why_it_stays(held) and held.status not in core_post.USABLE:
+            return held.status
+        return self._status(item)
+
+    def _amend(self, item: Item, held: Held, status: str, why: str) -> None:
+        """Plans that a post gets this status, while its text stays."""
+        gone = item.status != "published"
+        mark = {"withdrawn": status if gone else "", "before": held.status if gone else ""}
+        if held.mark.kind == self.terms.kind:
+            mark["seen"] = filing.seen(item)
+        text = head_lines.amended(held.text, held.path, status, mark)
+        self._write(Place(held.key, held.language, held.path), text)
+        self.plan.updated += 1
+        now = f"{self._why_kept_back(item)} now" if gone else "public again"
+        self._warn(
+            item, f"it is {now}: the status is `{status}`, the text stays, {held.path} {why}"
+        )
+
+    def _has_expired(self, item: Item) -> bool:
+        return item.status == "published" and filing.has_expired(item, self.terms.today)
+
+    def _why_kept_back(self, item: Item) -> str:
+        if item.status == "future" and item.date is not None and item.date > self.terms.today:
+            return f"dated after today ({item.date})"
+        return _KEPT_BACK.get(item.status, item.status)
 
     def _why_it_stays(self, held: Held) -> str:
         """Why a post's file is not to be written to; empty if it is."""
@@ -228,7 +301,8 @@ class _Shelf:
         return ""
 
     def _status(self, item: Item) -> str:
-        return filing.status_of(item, self.terms.ready_since, alone=len(self.items) == 1)
+        terms = self.terms
+        return filing.status_of(item, terms.ready_since, terms.today, alone=len(self.items) == 1)
 
     def _text(self, item: Item, status: str) -> str:
         """The text of the item's file. Raises: BadFile if there is nothing to read in it."""
@@ -256,3 +330,8 @@ class _Shelf:
 
     def _warn(self, item: Item, text: str) -> None:
         self.plan.warnings.append(f"{item.what}: {text}")
+
+
+def _names(item: Item) -> tuple[str, str]:
+    """What the translations of an item have in common with it, one or the other."""
+    return f"id {filing.identity(item)}", f"name {slug(item.slug or item.title)}"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from mailout.core import issue as core_issue
+from mailout.core import layout
 from mailout.core import post as core_post
 from mailout.core.errors import BadFile, MailoutError, UsageError, decoded, nearest
 from mailout.core.issue import IssuePlan
@@ -18,23 +19,39 @@ _ENDINGS = (".md", ".markdown")
 _MOST_BYTES = 10_000_000
 
 
-def read_posts(root: Path, default_language: str) -> Posts:
+def read_posts(root: Path, default_language: str, faults: list[BadFile] | None = None) -> Posts:
     """The posts below `posts/`, by key and language, in the order of their keys.
 
-    Raises: BadFile for the first file that is no post, with its line.
+    With `faults` a file that is no post is put down there, and the others are read: who writes
+    must not keep a colleague's issue from going out. Raises: BadFile for the first such file, with
+    its line, if there are no `faults` to put it down in.
     """
     found: dict[str, dict[str, Post]] = {}
     for path in _markdown_files(root / "posts"):
-        post = core_post.parse(_text(path, root), _shown(path, root), default_language)
-        languages = found.setdefault(post.key, {})
-        if post.language in languages:
-            raise BadFile(
-                f"a second text of the post `{post.key}` in `{post.language}`",
-                where=_shown(path, root),
-                fix=f"The first is {languages[post.language].file}.",
-            )
-        languages[post.language] = post
+        try:
+            _add(found, path, root, default_language)
+        except BadFile as fault:
+            if faults is None:
+                raise
+            faults.append(fault)
     return dict(sorted(found.items()))
+
+
+def _add(found: dict[str, dict[str, Post]], path: Path, root: Path, language: str) -> None:
+    post = core_post.parse(_text(path, root), _shown(path, root), language)
+    languages = found.setdefault(post.key, {})
+    if post.language in languages:
+        raise BadFile(
+            f"a second text of the post `{post.key}` in `{post.language}`",
+            where=_shown(path, root),
+            fix=f"The first is {languages[post.language].file}.",
+        )
+    languages[post.language] = post
+
+
+def is_of(fault: BadFile, keys: Collection[str]) -> bool:
+    """Whether the file that is at fault would be a text of one of these posts, by its name."""
+    return layout.named(fault.where.split(":")[0]).key in keys
 
 
 def read_texts(root: Path) -> dict[str, str]:
@@ -42,16 +59,29 @@ def read_texts(root: Path) -> dict[str, str]:
     return {_shown(path, root): _text(path, root) for path in _markdown_files(root / "posts")}
 
 
-def read_issues(root: Path, default_language: str) -> dict[str, IssuePlan]:
-    """The issues below `issues/` by name, in the order of their names. Raises: BadFile."""
+def read_issues(
+    root: Path, default_language: str, faults: list[BadFile] | None = None
+) -> dict[str, IssuePlan]:
+    """The issues below `issues/` by name, in the order of their names; `faults` as with posts."""
     texts: dict[str, dict[str, str]] = {}
+    found = {}
     for path in _markdown_files(root / "issues"):
         shown = _shown(path, root)
-        name, _ = core_issue.split_name(shown)
-        texts.setdefault(name, {})[shown] = _text(path, root)
-    return {
-        name: core_issue.parse(files, default_language) for name, files in sorted(texts.items())
-    }
+        try:
+            name, _ = core_issue.split_name(shown)
+            texts.setdefault(name, {})[shown] = _text(path, root)
+        except BadFile as fault:
+            if faults is None:
+                raise
+            faults.append(fault)
+    for name, files in sorted(texts.items()):
+        try:
+            found[name] = core_issue.parse(files, default_language)
+        except BadFile as fault:
+            if faults is None:
+                raise
+            faults.append(fault)
+    return found
 
 
 def read_issue(root: Path, name: str, default_language: str) -> IssuePlan:

@@ -17,8 +17,7 @@ from mailout.core.site import MailingList, Site
 from mailout.core.subscriber import Subscriber
 from mailout.core.variants import Variants, for_reader
 from mailout.publish.build import sample_reader
-
-_WATCHED = ("posts", "issues", "templates", "lists")
+from mailout.publish.freshness import files_of
 
 
 class Letter(NamedTuple):
@@ -81,10 +80,8 @@ def variant_for(
 
 def stamp(root: Path) -> str:
     """A word that is another one as soon as a file that issues are made of has changed."""
-    files = [root / "config.toml"]
-    for folder in _WATCHED:
-        files += (path for path in (root / folder).rglob("*") if path.is_file())
-    changed = max((path.stat().st_mtime_ns for path in files if path.exists()), default=0)
+    files = files_of(root)
+    changed = max((path.stat().st_mtime_ns for path in files), default=0)
     return f"{len(files)}-{changed}"
 
 

@@ -19,9 +19,10 @@ from mailout.roster import entry, reading, segments
 from mailout.roster.entry import Entry
 from mailout.roster.evidence import Evidence, addresses_in, require_wording
 from mailout.roster.writes import Writes, why_not
-from mailout.store import consents, erasure, events
+from mailout.store import consents, erasure, events, issues
 from mailout.store import people as stored
 from mailout.store import roster as bulk
+from mailout.store import signatories as stored_signatories
 from mailout.store.engine import Store, Tx
 
 _PAGE = 500
@@ -196,6 +197,8 @@ def erase(site: Site, store: Store, address: str, now: datetime) -> bool:
             bulk.lock(tx)
             person = found(tx, site, address)
             consents.append(tx, [_erased(person, one.list_id, now) for one in person.memberships])
+            if stored_signatories.put(tx, person.id, None):
+                issues.withdraw_names(tx)  # which a compiled one still holds
             erasure.forget(tx, person.id, person.address_key, now)
     return erasure.scrub(store)
 

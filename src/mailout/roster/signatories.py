@@ -11,6 +11,7 @@ from mailout.core.signatory import Signatory
 from mailout.core.site import Site
 from mailout.roster import people
 from mailout.roster.evidence import require_wording
+from mailout.store import issues
 from mailout.store import signatories as stored
 from mailout.store.engine import Store
 from mailout.store.signatories import Named
@@ -38,12 +39,16 @@ def add(site: Site, store: Store, address: str, signatory: Signatory) -> Signato
     return known
 
 
-def remove(site: Site, store: Store, address: str) -> None:
-    """Nothing, once the person is named no more. Raises: MailoutError if they were not."""
+def remove(site: Site, store: Store, address: str) -> tuple[list[str], list[str]]:
+    """The issues that must be compiled anew, and those under way, which name the person still.
+
+    Raises: MailoutError if they were no signatory.
+    """
     with store.writing() as tx:
         person = people.found(tx, site, address)
         if not stored.put(tx, person.id, None):
             raise MailoutError(f"{person.address} is no signatory")
+        return issues.withdraw_names(tx)
 
 
 def listed(store: Store) -> list[Named]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, insert, select, update
@@ -15,8 +15,22 @@ from mailout.store.tables import DELIVERY, DISPATCH, ISSUE, ISSUE_POST, VARIANT
 
 
 @dataclass(frozen=True, slots=True)
+class Flags:
+    """What an issue's file says of it as a whole: whether it overtakes others, is shown in the
+    archive, and names people."""
+
+    urgent: bool = False
+    archived: bool = True
+    signatories: bool = False
+
+
+PLAIN = Flags()
+
+
+@dataclass(frozen=True, slots=True)
 class Issue:
-    """An issue as recorded; hashes are empty until it is compiled, approved."""
+    """An issue as recorded; hashes are empty until it is compiled, approved, and again once
+    somebody whom it names has taken that back (`withdraw_names`)."""
 
     id: int
     name: str
@@ -25,10 +39,16 @@ class Issue:
     content_hash: str
     approved_hash: str
     urgent: bool
+    archived: bool
+    signatories: bool
     created_at: datetime
     compiled_at: datetime | None
     approved_at: datetime | None
     sent_at: datetime | None
+
+    @property
+    def flags(self) -> Flags:
+        return Flags(self.urgent, self.archived, self.signatories)
 
     @property
     def is_approved(self) -> bool:
@@ -61,7 +81,7 @@ def save_compiled(
     variants: tuple[Variant, ...],
     now: datetime,
     *,
-    urgent: bool = False,
+    flags: Flags = PLAIN,
 ) -> Issue:
     """The issue, recorded as compiled; compiled anew with the same result it keeps its approval.
 
@@ -77,18 +97,18 @@ def save_compiled(
                 state=IssueState.COMPILED,
                 content_hash=hash_,
                 approved_hash="",
-                urgent=urgent,
+                **asdict(flags),
                 created_at=now,
                 compiled_at=now,
             )
         )
-    elif (known.content_hash, known.list_id, known.urgent) != (hash_, list_id, urgent):
+    elif (known.content_hash, known.list_id, known.flags) != (hash_, list_id, flags):
         tx.execute(
             update(ISSUE)
             .where(ISSUE.c.id == known.id)
             .values(
                 list_id=list_id,
-                urgent=urgent,
+                **asdict(flags),
                 state=IssueState.COMPILED,
                 content_hash=hash_,
                 approved_hash="",
@@ -141,6 +161,27 @@ def approve(tx: Tx, issue: Issue, now: datetime) -> None:
         update(ISSUE)
         .where(ISSUE.c.id == issue.id)
         .values(state=IssueState.APPROVED, approved_hash=issue.content_hash, approved_at=now)
+    )
+
+
+def withdraw_names(tx: Tx) -> tuple[list[str], list[str]]:
+    """The issues that name people and had not begun to go out: they count as compiled no more, so
+    nothing of them is sent before they are compiled anew. Then those that are under way."""
+    naming = tx.execute(
+        select(ISSUE).where(
+            ISSUE.c.signatories, ISSUE.c.state.in_((IssueState.COMPILED, IssueState.APPROVED))
+        )
+    ).all()
+    out = {row.id for row in naming if has_deliveries(tx, row.id)}
+    waiting = [row.id for row in naming if row.id not in out]
+    tx.execute(
+        update(ISSUE)
+        .where(ISSUE.c.id.in_(waiting))
+        .values(state=IssueState.COMPILED, content_hash="", approved_hash="", approved_at=None)
+    )
+    return (
+        [row.name for row in naming if row.id in waiting],
+        [row.name for row in naming if row.id in out],
     )
 
 

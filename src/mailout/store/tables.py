@@ -157,7 +157,8 @@ class SuppressionRow(SQLModel, table=True):
 
 class IssueRow(SQLModel, table=True):
     """`content_hash` is of the compiled variants, `approved_hash` of those approved; an `urgent`
-    one overtakes others."""
+    one overtakes others; one that is not `archived` stays out of the archive;
+    `signatories` tells that it names people, who may take that back."""
 
     __tablename__ = "issue"
     id: int = _id()
@@ -167,6 +168,8 @@ class IssueRow(SQLModel, table=True):
     content_hash: str = ""
     approved_hash: str = ""
     urgent: bool = False
+    archived: bool = True
+    signatories: bool = False
     created_at: datetime = _time()
     compiled_at: datetime | None = _time(nullable=True)
     approved_at: datetime | None = _time(nullable=True)

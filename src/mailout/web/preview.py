@@ -7,14 +7,18 @@ run nothing and fetch nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, HTTPException
-from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from mailout.core.archive import PICTURES
 from mailout.core.errors import MailoutError
 
 _PAGE_POLICY = (
@@ -22,6 +26,7 @@ _PAGE_POLICY = (
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'"
 )
 _MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src {pictures}; sandbox"
+_PICTURE = re.compile(r"[0-9a-f]{20}\.(?:jpg|png)")
 _DARK_QUERY = "@media (prefers-color-scheme: dark)"
 
 
@@ -76,9 +81,24 @@ class _View:
         return escape(f"?{urlencode(kept)}") if kept else ""
 
 
-def make_preview(name: str, look: Look, stamp: Callable[[], str]) -> FastAPI:
-    """The app. `stamp` is a word that is another one as soon as a file has changed."""
+def make_preview(
+    name: str,
+    look: Look,
+    stamp: Callable[[], str],
+    pictures: Path | None = None,
+    archive_url: str = "",
+) -> FastAPI:
+    """The app. `stamp` is a word that is another one as soon as a file has changed; `pictures` is
+    the folder of those that mails will show from the archive at `archive_url`."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    # A page from elsewhere must not get at it by a name of its own that leads to this machine.
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
+
+    @app.get("/pictures/{file}")
+    def picture(file: str) -> Response:
+        if pictures is None or not _PICTURE.fullmatch(file) or not (pictures / file).is_file():
+            raise HTTPException(404, "no such picture")
+        return FileResponse(pictures / file)
 
     @app.get("/stamp")
     def stamp_() -> PlainTextResponse:
@@ -105,8 +125,10 @@ def make_preview(name: str, look: Look, stamp: Callable[[], str]) -> FastAPI:
     @app.get("/{sheet}/mail")
     def mail(sheet: str, reader: str = "", dark: str = "", pictures: str = "") -> HTMLResponse:
         html = _sheet(_looked(look, reader), sheet).html
+        if archive_url:  # where they are not yet, before the issue is sent
+            html = html.replace(f'src="{escape(archive_url)}/{PICTURES}', 'src="/pictures/')
         html = html.replace(_DARK_QUERY, "@media all" if dark == "yes" else "@media not all")
-        allowed = "'none'" if pictures == "no" else "https: http: data:"
+        allowed = "'none'" if pictures == "no" else "'self' https: http: data:"
         policy = _MAIL_POLICY.format(pictures=allowed)
         return HTMLResponse(html, headers={"Content-Security-Policy": policy})
 

@@ -16,7 +16,19 @@ _HTML_KEEPS = 0.80  # of the text's
 _DEBRIS = (
     (re.compile(r"\\[.\-+()\[\]#*_]"), "a backslash before punctuation"),
     (re.compile(r"\*{4,}"), "a row of stars"),
-    (re.compile(r"\[\]\(|!\["), "a Markdown link or picture"),
+    (re.compile(r"\]\(|!\["), "a Markdown link or picture"),
+    (
+        re.compile(r"\*\|[A-Z_:]+\|\*|\|[A-Z]{3,}\||\[\[\w+\]\]|%%\w+%%|\{\{.*?\}\}|\{%|<%|\[%"),
+        "a place for another program's words",
+    ),
+    (
+        re.compile(
+            r"</?(?:a|b|i|u|em|strong|br|p|div|span|img|table|tr|t[dh]|[uo]l|li|h[1-6]|hr|center"
+            r"|font|iframe|script|style|blockquote)(?:\s[^<>]*)?/?>",
+            re.I,
+        ),
+        "an HTML tag, which is printed as it stands",
+    ),
     (re.compile(r"^\s*\|?\s*:?-{3,}:?\s*\|", re.M), "the rule of a Markdown table"),
     (re.compile("[\u200b\u200c\u200d\u2060\ufeff]{3,}"), "characters without width"),
     (re.compile(r"\n{4,}"), "more than two empty lines"),

@@ -47,8 +47,8 @@ def decode(raw: bytes, declared: str = "", http: str = "") -> Decoded:
     for mark, encoding in _BOMS:
         if raw.startswith(mark):
             return _patiently(raw[len(mark) :], encoding)
-    if wide := _wide(raw):
-        return _patiently(raw, wide)
+    if encoding := wide(raw):
+        return _patiently(raw, encoding)
     names = [name for name in (_known(http), _known(declared)) if name]
     if raw.isascii() and not any(name.startswith(_ESCAPING) for name in names):
         return Decoded(raw.decode("ascii"), "ascii")
@@ -72,21 +72,21 @@ def xml_declared(raw: bytes) -> str:
     return found[1].decode("ascii") if found else ""
 
 
-def looks_twice_encoded(text: str) -> bool:
-    """Whether a good part of `text` is UTF-8 that somebody read as another encoding and saved."""
-    sample = text[:_SAMPLE]
-    pairs = len(re.findall(r"[ÃÂÐÑ][\x80-\xbfŠšŽžŸŒœ‚ƒ„…†‡ˆ‰‹›‘’“”•–—˜™°-¿]|â€", sample))
-    return pairs > 3 and pairs * 4 > sum(not character.isascii() for character in sample)
-
-
-def _wide(raw: bytes) -> str:
-    """UTF-16 without a mark, as seen by the zero bytes of its first character."""
+def wide(raw: bytes) -> str:
+    """UTF-16 without a mark, as seen by the zero bytes of its first characters; empty if not."""
     head = raw[:4]
     if len(head) == 4 and head[1] == head[3] == 0 and head[0] and head[2]:
         return "utf-16-le"
     if len(head) == 4 and head[0] == head[2] == 0 and head[1] and head[3]:
         return "utf-16-be"
     return ""
+
+
+def looks_twice_encoded(text: str) -> bool:
+    """Whether a good part of `text` is UTF-8 that somebody read as another encoding and saved."""
+    sample = text[:_SAMPLE]
+    pairs = len(re.findall(r"[ÃÂÐÑ][\x80-\xbfŠšŽžŸŒœ‚ƒ„…†‡ˆ‰‹›‘’“”•–—˜™°-¿]|â€", sample))
+    return pairs > 3 and pairs * 4 > sum(not character.isascii() for character in sample)
 
 
 def _patiently(raw: bytes, encoding: str) -> Decoded:

@@ -2,9 +2,11 @@
 
 | ends in | or begins like | is |
 |---|---|---|
-| .md .markdown | front matter between `---` or `+++` | Markdown (see `markdown`) |
-| .html .htm | an HTML document | HTML: all of its body is the text |
+| .md .markdown | front matter between `---` or `+++`, or in JSON | Markdown (see `markdown`) |
+| .html .htm | an HTML document | HTML: all of its body is the text but comments of readers |
 | .txt | anything else | plain text, its first line the title |
+
+A whole web page is better read by `page`; here it loses what is around its text, with a warning.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from mailout.core import layout
 from mailout.core.errors import BadFile, place
 from mailout.core.ingest import charset as encodings
 from mailout.core.ingest import dates, markdown, plaintext
-from mailout.core.ingest.item import Gathered, Item, Skipped
+from mailout.core.ingest.item import FILE, Gathered, Item, Skipped
 from mailout.core.ingest.pages import addresses, body, head
 from mailout.core.ingest.words import one_line, opening, told_language
 from mailout.core.ingest.writing import clean
@@ -31,6 +33,7 @@ _LOOKS_HTML = re.compile(
     re.I | re.S,
 )
 _FRONT_MATTER = re.compile(r"\ufeff?(?:---|\+\+\+)[ \t]*\r?\n")
+_IS_PAGE = re.compile(r"<(?:!doctype\s+html|html|body)\b", re.I)
 _META_CHARSET = re.compile(rb"<meta\b[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.I)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _LONGEST_TITLE = 150
@@ -48,7 +51,7 @@ def read(raw: bytes, shown: str, url: str = "", charset: str = "") -> Gathered:
     text = without_controls(decoded.text, shown, warnings)
     if not text.strip():
         raise BadFile("there is no text in it", where=shown)
-    if _MARKDOWN_NAME.fullmatch(shown) or _FRONT_MATTER.match(text):
+    if _MARKDOWN_NAME.fullmatch(shown) or _has_front_matter(text):
         told = markdown.read(text, shown, url, warnings)
         if isinstance(told, Skipped):
             return Gathered((), 1, (told,), tuple(warnings))
@@ -56,6 +59,10 @@ def read(raw: bytes, shown: str, url: str = "", charset: str = "") -> Gathered:
     if _HTML_NAME.fullmatch(shown) or _LOOKS_HTML.match(text):
         return _html(text, shown, url, warnings)
     return plain(text, shown, url, warnings)
+
+
+def _has_front_matter(text: str) -> bool:
+    return bool(_FRONT_MATTER.match(text) or markdown.JSON_HEAD.match(text))
 
 
 def refuse_size(raw: bytes, shown: str) -> None:
@@ -93,7 +100,7 @@ def plain(text: str, shown: str, url: str, warnings: list[str]) -> Gathered:
         warnings.append(f"{shown}: no title stands above the text; its first words serve as one")
     item = Item(
         what=shown,
-        source_id=url or shown,
+        source_id=url or file_id(shown),
         title=one_line(title),
         html=plaintext.html(blocks),
         language=_language(shown),
@@ -109,11 +116,17 @@ def _html(text: str, shown: str, url: str, warnings: list[str]) -> Gathered:
     noted: dict[str, None] = {}
     text = addresses.revealed(text, hidden)
     try:
-        root = clean.tree(clean.readable(text, noted))
+        root = clean.tree(clean.readable(text, noted), body.TAGS, body.ATTRIBUTES)
     except BadFile as error:
         raise BadFile(error.what, where=shown, fix=error.fix) from None
     told = head.read(text, url)
     warnings += [f"{shown}: {line}" for line in (*hidden, *noted, *told.warnings)]
+    comments = body.without_comments(root)
+    if _IS_PAGE.search(text) and body.clear(root):
+        warnings.append(
+            f"{shown}: this is a whole web page: `mailout posts import page` suits it better;"
+            " navigation and the like are left out"
+        )
     title_at = body.heading(root)
     title = one_line(title_at.text_content()) if title_at is not None else told.title
     title = title or opening(text)
@@ -123,7 +136,7 @@ def _html(text: str, shown: str, url: str, warnings: list[str]) -> Gathered:
         title_at.drop_tree()
     item = Item(
         what=shown,
-        source_id=told.url or url or shown,
+        source_id=told.url or url or file_id(shown),
         title=title,
         html=str(etree.tostring(root, encoding="unicode", method="html")),
         language=told.language or _language(shown),
@@ -133,7 +146,13 @@ def _html(text: str, shown: str, url: str, warnings: list[str]) -> Gathered:
         categories=told.categories,
         tags=told.tags,
     )
-    return Gathered((item,), 1, (), tuple(warnings))
+    skipped = (body.COMMENTS,) if comments else ()
+    return Gathered((item,), 1, skipped, tuple(warnings))
+
+
+def file_id(shown: str) -> str:
+    """The id of a post that is known by its file's name only."""
+    return FILE + shown.rpartition("/")[2]
 
 
 def _is_first(heading: Any, root: Any) -> bool:

@@ -21,6 +21,17 @@ ENDS_OPEN = re.compile(
 )
 """What a text ends with of which only the opening is there."""
 
+# How WordPress says it in the languages of its feeds: before the title, and in the text's place.
+_PROTECTED = re.compile(r"(?:protected|geschützt|passwortgeschützt|защищено)\s?:\s+", re.I)
+_PROTECTED_NOTE = re.compile(
+    r"no excerpt because this is a protected post|content is password[- ]protected"
+    r"|textauszug.{0,20}geschützter beitrag|inhalt ist passwortgeschützt"
+    r"|отрывка нет.{0,10}запись защищена|содержимое защищено паролем",
+    re.I,
+)
+_PASSWORD_FORM = re.compile(r"post-password-form|action=postpass\b", re.I)
+_LONGEST_NOTE = 60  # words
+
 _DEFAULT = frozenset({"uncategorized", "uncategorised", "без рубрики"})
 
 
@@ -81,6 +92,21 @@ def named(names: Iterable[str]) -> tuple[str, ...]:
     """The names of categories as words, each once; without the one that says there is none."""
     found = (words.plain(name) for name in names)
     return tuple(dict.fromkeys(name for name in found if name and name.lower() not in _DEFAULT))
+
+
+def protected(title: str, html: str) -> str | None:
+    """The title of a post that WordPress shows only to those with its password; else None.
+
+    Its feed has a prefix before the title, and one sentence or a form in place of the text.
+    """
+    if _PASSWORD_FORM.search(html):
+        return _PROTECTED.sub("", title)
+    text = words.plain(html[:20_000])
+    if len(text.split()) > _LONGEST_NOTE:
+        return None
+    if _PROTECTED.match(title) or _PROTECTED_NOTE.search(text):
+        return _PROTECTED.sub("", title)
+    return None
 
 
 def language_of(code: str, feed_language: str, html: str) -> tuple[str, str]:

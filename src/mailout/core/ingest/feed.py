@@ -36,6 +36,7 @@ from mailout.core.ingest.entry import (
     named,
     openings_warned,
     own_day,
+    protected,
 )
 from mailout.core.ingest.item import Gathered, Item, Skipped
 from mailout.core.ingest.wxr_entries import not_well_formed
@@ -184,13 +185,16 @@ class _Reading:
         )
 
     def _item(self, number: int, entry: Any) -> Item | None:
-        link = self._absolute(_string(entry.get("link")))
+        link = self._absolute(_link(entry))
         body, excerpt = _body_of(entry)
         base = joined(self.url, body.base) if body.base else link or self.url
         text = _APPEARED.sub("", body.html)
         html = _absolute_links(text, base) + self._enclosures(entry, text)
         title = words.plain(_string(entry.get("title")))
         what = entry_name(number, title)
+        status = "draft" if _string(entry.get("app_draft")).strip() == "yes" else "published"
+        if (behind_password := protected(title, f"{html}\n{excerpt}")) is not None:
+            title, status = behind_password, "password"
         if not title and not words.plain(html):
             self.skipped.append(Skipped(what, "it has neither a title nor a text"))
             return None
@@ -222,7 +226,7 @@ class _Reading:
             url=link,
             excerpt=words.plain(excerpt),
             categories=_categories(entry),
-            status="draft" if _string(entry.get("app_draft")).strip() == "yes" else "published",
+            status=status,
             source=words.plain(_string(source.get("title"))),
             source_url=self._absolute(_string(source.get("href") or source.get("link"))),
         )
@@ -266,6 +270,13 @@ def _body(detail: Any) -> _Body:
     if detail.get("type") == "text/plain" and html.strip():
         html = as_html(html)
     return _Body(html.strip(), _string(detail.get("base")), _string(detail.get("language")))
+
+
+def _link(entry: Any) -> str:
+    """The entry's link. An id serves as one only if it is a whole address (RSS 2.0 `guid`)."""
+    link = _string(entry.get("link"))
+    is_id = bool(entry.get("guidislink")) and link == _string(entry.get("id"))
+    return "" if is_id and not words.is_web_address(link.strip()) else link
 
 
 def _blogger_kind(entry: Any) -> str:

@@ -11,6 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date as Date
 
+FILE = "file:"
+"""What the id of a file on the disk begins with: its name follows, which others may have too."""
+
 STATUSES = ("published", "draft", "future", "private", "trash", "password")
 
 
@@ -19,8 +22,10 @@ class Item:
     """One post of a source. What the source does not tell is empty.
 
     `what` names it in reports (`post 17 "Strike vote"`). `source_id` is the same at every import
-    of the same post (a feed's id, an export's guid, a page's address). The body is `html`, not
-    yet sanitised and with `<!--more-->` where its opening ends, or else `markdown`.
+    of the same post (a feed's id, an export's guid, a page's address, a file's name). The body is
+    `html`, not yet sanitised and with `<!--more-->` where its opening ends, or else `markdown`.
+    `expires` is the day from which its site shows it no more. `root` stands for the folder of a
+    file on the disk: what came from the same one may be translations of each other.
     """
 
     what: str
@@ -41,6 +46,8 @@ class Item:
     source: str = ""
     source_url: str = ""
     source_date: str = ""
+    expires: Date | None = None
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True)

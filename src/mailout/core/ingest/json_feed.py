@@ -25,6 +25,7 @@ from mailout.core.ingest.entry import (
     named,
     openings_warned,
     own_day,
+    protected,
 )
 from mailout.core.ingest.item import Gathered, Item, Skipped
 
@@ -89,6 +90,9 @@ class _Reading:
         is_opening = bool(ENDS_OPEN.search(html)) if html else bool(summary)
         if not html:
             html, summary = as_html(summary), ""
+        status = "published"
+        if (behind_password := protected(title, f"{html}\n{summary}")) is not None:
+            title, status = behind_password, "password"
         html += _attachments(entry.get("attachments"), html)
         if not title and not words.plain(html):
             self.skipped.append(Skipped(what, "it has neither a title nor a text"))
@@ -120,6 +124,7 @@ class _Reading:
             url=link,
             excerpt=summary,
             tags=named(map(_string, tags)) if isinstance(tags, list) else (),
+            status=status,
         )
 
 

@@ -10,12 +10,16 @@ HTML, and the tags of the site's program stand in it.
 | `{% highlight x %}`, `{% raw %}` | code; nothing |
 | `{{ site.baseurl }}` and the like | nothing, with a warning |
 | any other | nothing, with a warning; what stands between two of them stays |
+
+Front matter may be JSON, too, as Hugo has it: one object, and the text below it.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
+from datetime import date as Date
 from html import escape
 from typing import Any
 
@@ -26,11 +30,14 @@ from mailout.core import front_matter, layout
 from mailout.core.errors import BadFile, place
 from mailout.core.front_matter import FrontMatter
 from mailout.core.ingest import dates
-from mailout.core.ingest.item import STATUSES, Item, Skipped
+from mailout.core.ingest.item import FILE, STATUSES, Item, Skipped
 from mailout.core.ingest.words import one_line, told_language
 from mailout.core.post import KEYS, KINDS
 
-_OURS = ("kind", "actions", "imported", "lang")  # keys that only we have: the text is ours too
+JSON_HEAD = re.compile(r"\s*\{\s*(?:\"[^\"\n]{0,200}\"\s*:|\})")
+"""What front matter in JSON begins with."""
+
+_OURS = ("actions", "imported")  # keys that only we have: the text is ours too
 _PAGES = ("page", "home", "archive", "category", "search")
 _DATED = re.compile(r"(\d{4}-\d{2}-\d{2})-(.+)")
 _FIRST_HEADING = re.compile(r"\s*(?:#[ \t]+([^\n]+?)[ \t]*#*|([^\n#>|-][^\n]*)\n=+)[ \t]*(?:\n|\Z)")
@@ -47,7 +54,7 @@ def read(text: str, shown: str, url: str, warnings: list[str]) -> Item | Skipped
 
     Raises: BadFile for front matter that cannot be read, and for a file without text.
     """
-    told = front_matter.split(text, shown)
+    told = _json_head(text, shown) or front_matter.split(text, shown)
     head = layout.ours(told, KEYS)
     for key in (key for key in head.values if key not in KEYS):
         warnings.append(f"{head.at(key)}: `{key}` is not known here, and left out")
@@ -64,14 +71,13 @@ def read(text: str, shown: str, url: str, warnings: list[str]) -> Item | Skipped
     kind = head.text("kind")
     return Item(
         what=shown,
-        source_id=url or shown,
+        source_id=url or f"{FILE}{name.key}",
         title=title,
         html="" if ours else _html(body, shown, warnings),
         markdown=body.strip("\n") if ours else "",
         language=code,
         slug=_slug(told, head, dated[2] if dated else name.key),
-        date=dates.found(str(head.values.get("date") or ""))
-        or (dates.found(dated[1]) if dated else None),
+        date=_date(told, head, dated[1] if dated else ""),
         author=head.text("author"),
         url=head.text("canonical_url"),
         excerpt=one_line(head.text("excerpt")),
@@ -82,7 +88,54 @@ def read(text: str, shown: str, url: str, warnings: list[str]) -> Item | Skipped
         source=head.text("source"),
         source_url=head.text("source_url"),
         source_date=head.text("source_date"),
+        expires=_day(told, "expirydate", "unpublishdate"),
     )
+
+
+def _json_head(text: str, shown: str) -> FrontMatter | None:
+    """Front matter in JSON; None if the text begins with something else. Raises: BadFile."""
+    text = text.removeprefix("\ufeff")
+    if not JSON_HEAD.match(text):
+        return None
+    begin = text.index("{")
+    try:
+        values, end = json.JSONDecoder(parse_constant=str).raw_decode(text, begin)
+    except json.JSONDecodeError as error:
+        raise BadFile(
+            f"the front matter is not JSON: {error.msg}",
+            where=place(shown, error.lineno, error.colno),
+            fix="Or write it between two lines of `---`, as `key: value`.",
+        ) from None
+    except (ValueError, RecursionError):  # a number of thousands of digits; thousands of brackets
+        raise BadFile("the front matter is no JSON that a post has", where=shown) from None
+    rest, _, body = text[end:].partition("\n")
+    line = text.count("\n", 0, end) + 1
+    if rest.strip():
+        raise BadFile(
+            "the text begins on the line on which the front matter ends",
+            where=place(shown, line),
+            fix="Begin it on the next one.",
+        )
+    lines = {key: text.count("\n", 0, _at(text, key, end)) + 1 for key in values}
+    return FrontMatter(shown, values, lines, body, line + 1)
+
+
+def _at(text: str, key: str, end: int) -> int:
+    """Where a key of a JSON head stands; its beginning if it is written with escapes."""
+    return max(0, text.find(f'"{key}"', 0, end))
+
+
+def _day(told: FrontMatter, *names: str) -> Date | None:
+    """The day in the first of these keys that has one; Hugo does not mind their case."""
+    values = {key.lower(): value for key, value in told.values.items()}
+    return next((day for name in names if (day := dates.found(str(values.get(name) or "")))), None)
+
+
+def _date(told: FrontMatter, head: FrontMatter, in_name: str) -> Date | None:
+    """A post's day. One that is to be published later than it is dated is not out before that."""
+    day = dates.found(str(head.values.get("date") or "")) or dates.found(in_name)
+    published = _day(told, "publishdate")
+    return max(day, published) if day and published else day
 
 
 def _titled(head: FrontMatter, key: str, shown: str, warnings: list[str]) -> tuple[str, str]:

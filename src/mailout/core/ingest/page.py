@@ -57,7 +57,8 @@ def _html(text: str, shown: str, url: str, warnings: list[str]) -> Gathered:
         raise BadFile(error.what, where=shown, fix=error.fix) from None
     told = head.read(text, url)
     warnings += [f"{shown}: {line}" for line in (*hidden, *noted, *told.warnings)]
-    comments = body.clear(root)
+    comments = body.without_comments(root)
+    body.clear(root)
     there = body.weight(root)
     posts = body.posts(root, told.is_article)
     several = len(posts) > 1
@@ -80,8 +81,8 @@ def _html(text: str, shown: str, url: str, warnings: list[str]) -> Gathered:
     if taken * 3 < there and not several:
         warnings.append(f"{shown}: {taken} of {there} words are taken: look whether that is all")
     if comments:
-        skipped.append(Skipped("comments", "what others wrote under a post is never read in"))
-    found = len(items) + len([one for one in skipped if one.what != "comments"])
+        skipped.append(body.COMMENTS)
+    found = len(items) + len([one for one in skipped if one != body.COMMENTS])
     return Gathered(tuple(items), found, tuple(skipped), tuple(warnings))
 
 
@@ -101,7 +102,8 @@ def _item(post: Any, page: head.Head, shown: str, number: int) -> tuple[Item, st
         text_at.make_links_absolute(page.base_url, handle_failures="ignore")
     html = _html_of(text_at, title_at, title)
     what = f"{shown}: post {number} “{title}”" if number else shown
-    place = url or (f"{shown}#{title}" if number else shown)
+    name = document.file_id(shown)
+    place = url or (f"{name}#{title}" if number else name)
     language = told.language or page.language
     item = Item(
         what=what,
@@ -232,7 +234,7 @@ def _saved(text: str, shown: str, url: str, warnings: list[str]) -> Gathered:
         items.append(
             Item(
                 what=what,
-                source_id=f"{url or shown}#{post.date}-{post.title}",
+                source_id=f"{url or document.file_id(shown)}#{post.date}-{post.title}",
                 title=post.title,
                 html=html,
                 date=post.date,

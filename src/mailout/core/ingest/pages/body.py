@@ -11,9 +11,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
+from mailout.core.ingest.item import Skipped
 from mailout.core.ingest.writing import clean
+
+COMMENTS = Skipped("comments", "what others wrote under a post is never read in")
+"""What is said of comments, once, and of no one who wrote them."""
 
 TAGS = frozenset(["article", "main", "nav", "aside", "header", "footer", "section", "time"])
 ATTRIBUTES = {
@@ -38,6 +43,11 @@ _ASIDE = re.compile(
     re.I,
 )
 _NOT_ASIDE = re.compile(r"social-(?:rights|justice|ism)|comment-?ary", re.I)
+_COMMENTS = re.compile(
+    r"comments?|comments?[-_]?(?:area|list|section|thread|wrap(?:per)?|container|block|body|box|form)"
+    r"|comment-respond|respond|disqus[-_]thread",
+    re.I,
+)
 _META = re.compile(
     r"(?:entry|post|article)[-_]?(?:meta|footer|utility|info|date|details|tags|categories)(?:[-_].*)?"
     r"|byline|posted-on|(?:tags|cat|cats)-links|meta|metadata|dateline",
@@ -59,14 +69,26 @@ def weight(element: Any) -> int:
     return len((element.text_content() or "").split())
 
 
+def without_comments(root: Any) -> int:
+    """How many blocks of comments there were; they are gone."""
+    return _drop(root, _is_comments)
+
+
 def clear(root: Any) -> int:
-    """How many blocks of comments the page had; they, navigation and the like are gone."""
-    comments = 0
+    """How many parts a page had that are none of its text, as navigation; they are gone."""
+    return _drop(root, _is_aside)
+
+
+def _drop(root: Any, is_one: Callable[[Any], bool]) -> int:
+    dropped = 0
     for element in list(root.iterdescendants()):
-        if isinstance(element.tag, str) and element.getparent() is not None and _is_aside(element):
-            comments += any(word.startswith(("comments", "respond")) for word in tokens(element))
-            element.drop_tree()
-    return comments
+        if not isinstance(element.tag, str) or not is_one(element):
+            continue
+        if element is not root and root not in element.iterancestors():
+            continue  # it went with what it was in
+        element.drop_tree()
+        dropped += 1
+    return dropped
 
 
 def posts(root: Any, is_article: bool) -> list[Any]:
@@ -139,6 +161,14 @@ def is_meta(element: Any) -> bool:
 
 def _is_post(element: Any) -> bool:
     return element.tag == "article" or not _POST.isdisjoint(tokens(element))
+
+
+def _is_comments(element: Any) -> bool:
+    if element.tag in ("main", "body") or element.tag in clean.INLINE:
+        return False  # a remark in a program is a `comment` too
+    if (element.get("itemprop") or "").lower() == "comment" or "comment-body" in tokens(element):
+        return True
+    return not _is_post(element) and any(_COMMENTS.fullmatch(word) for word in tokens(element))
 
 
 def _is_aside(element: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Editions that readers choose, places that differ by country, urgent issues."""
+"""Editions that readers choose, places by country; urgent issues, issues out of the archive."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,4 +18,10 @@ def upgrade() -> None:
     )
     op.add_column(
         "issue", sa.Column("urgent", sa.Boolean(), nullable=False, server_default=sa.false())
+    )
+    op.add_column(
+        "issue", sa.Column("archived", sa.Boolean(), nullable=False, server_default=sa.true())
+    )
+    op.add_column(
+        "issue", sa.Column("signatories", sa.Boolean(), nullable=False, server_default=sa.false())
     )
