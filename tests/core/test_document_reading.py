@@ -120,6 +120,67 @@ def test_our_own_text_stays_as_it_is() -> None:
     )
 
 
+@pytest.mark.parametrize("key", ["lang: de", "kind: appeal", "language: de"])
+def test_a_key_that_others_have_too_does_not_spare_the_cleaning(key: str) -> None:
+    item = one(f"---\ntitle: x\n{key}\n---\nline\nline <b>{{{{< x >}}}}</b>\n", "x.md")
+    assert not item.markdown
+    assert "{{" not in item.html
+
+
+JSON_HEAD = """\
+{
+  "title": "Strike {vote}",
+  "date": "2026-11-20T10:00:00Z",
+  "tags": ["port"],
+  "draft": true,
+  "Params": {"author": "Mara Lind"},
+  "mood": "grim"
+}
+
+Nine in ten.
+"""
+
+
+@pytest.mark.parametrize("shown", ["content/vote.md", "vote.txt", "vote.html"])
+def test_front_matter_in_json(shown: str) -> None:
+    gathered = read(JSON_HEAD, shown)
+    (item,) = gathered.items
+    assert (item.title, item.date, item.status) == ("Strike {vote}", date(2026, 11, 20), "draft")
+    assert (item.tags, item.author, md(item)) == (("port",), "Mara Lind", "Nine in ten.")
+    assert gathered.warnings == (f"{shown}:7: `mood` is not known here, and left out",)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{\n"title": "x",\n}\ntext', "x.md:3:1: the front matter is not JSON"),
+        ('{"title": "x"', "x.md:1:14: the front matter is not JSON"),
+        ('{"title": "x"}', "x.md:2: there is no text in it"),
+        ('{"title": "x"} text', "x.md:1: the text begins on the line on which"),
+        ('{"a":' * 5000, "x.md: the front matter is no JSON that a post has"),
+        ('{"a": ' + "1" * 5000 + "}\ntext", "x.md: the front matter is no JSON that a post has"),
+    ],
+)
+def test_json_that_is_no_front_matter_is_refused(text: str, says: str) -> None:
+    with pytest.raises(BadFile) as error:
+        read(text, "x.md")
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["{% include x %}\ntext", "{{< x >}}\ntext", "{braces} as text"])
+def test_braces_are_no_front_matter(text: str) -> None:
+    assert one(text, "x.md").title == "X"
+
+
+def test_hugos_days_of_publishing_and_expiry() -> None:
+    head = "---\ntitle: x\ndate: 2026-11-20\n{}\n---\ntext"
+    item = one(head.format("expiryDate: 2026-12-01\npublishDate: 2026-11-30T08:00:00Z"), "x.md")
+    assert (item.date, item.expires) == (date(2026, 11, 30), date(2026, 12, 1))
+    item = one(head.format("unpublishdate: 2026-12-01\npublishdate: 2026-11-01"), "x.md")
+    assert (item.date, item.expires) == (date(2026, 11, 20), date(2026, 12, 1))
+    assert one(head.format("expiryDate: soon"), "x.md").expires is None
+
+
 @pytest.mark.parametrize(
     ("text", "title", "body"),
     [
@@ -161,6 +222,42 @@ def test_an_html_file() -> None:
     item = one(html, "2026-11-20-urabstimmung.html")
     assert (item.title, item.author, item.language) == ("Urabstimmung", "Mara Lind", "de")
     assert (item.date, md(item)) == (date(2026, 11, 20), "Neun von *zehn*.\n\n## Danach")
+
+
+COMMENTS = """<section id="comments" class="comments-area"><h2>2 comments</h2>
+<ol class="comment-list"><li class="comment"><article class="comment-body"><b>Petra Zalesova</b>
+petra@example.net</article></li></ol></section><div id="respond">Leave a reply, Petra</div>"""
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        f"<h1>Vote</h1><p>Nine in ten.</p>{COMMENTS}",
+        f"<html><body><h1>Vote</h1><p>Nine in ten.</p>{COMMENTS}</body></html>",
+        "<article><h1>Vote</h1><p>Nine in ten.</p><article class='comment-body'>Petra</article>"
+        "</article>",
+        "<h1>Vote</h1><p>Nine in ten.</p><div itemprop=comment><p>Petra</p></div>",
+    ],
+)
+def test_comments_are_never_read(html: str) -> None:
+    gathered = read(html, "x.html")
+    (item,) = gathered.items
+    assert (item.title, md(item)) == ("Vote", "Nine in ten.")
+    assert [one.what for one in gathered.skipped] == ["comments"]
+    assert "etra" not in repr(gathered)
+    assert not gathered.warnings
+
+
+def test_a_whole_page_loses_what_is_around_its_text_and_is_told() -> None:
+    around = "<nav><a href=/>Home</a></nav>", '<div class="sharedaddy">Share this</div>'
+    text = f"<h1>Vote</h1><p>Nine <code class=comment># x</code></p>{around[1]}"
+    gathered = read(f"<!doctype html><html><body>{around[0]}{text}</body></html>", "x.html")
+    assert md(gathered.items[0]) == "Nine `# x`"
+    assert "this is a whole web page: `mailout posts import page` suits it" in gathered.warnings[0]
+    part = read(f"<div>{text}</div>", "x.html")
+    assert "Share this" in md(part.items[0])
+    assert not part.warnings
+    assert not read(f"<html><body>{text[:-48]}</body></html>", "x.html").warnings
 
 
 def test_words_above_the_heading_stay() -> None:

@@ -180,6 +180,46 @@ def test_addresses_that_are_none(link: str) -> None:
     assert one.url == ""
 
 
+@pytest.mark.parametrize(
+    ("guid", "address"),
+    [
+        ('<guid isPermaLink="false">17</guid>', ""),
+        ("<guid>17</guid>", ""),
+        ('<guid isPermaLink="true">posts/17</guid>', ""),
+        ("<guid>tag:bulletin.example.org,2026:17</guid>", ""),
+        ('<guid isPermaLink="false">https://bulletin.example.org/?p=17</guid>', ""),
+        ("<guid>https://bulletin.example.org/17</guid>", "https://bulletin.example.org/17"),
+        ("<link>/17</link><guid>17</guid>", "https://bulletin.example.org/17"),
+    ],
+)
+def test_an_id_is_an_address_only_if_it_is_one(guid: str, address: str) -> None:
+    (item,) = read(rss(f"<item><title>A</title>{guid}<description>b</description></item>")).items
+    assert item.url == address
+
+
+SENTENCES = {
+    "Protected: Plan": "There is no excerpt because this is a protected post.",
+    "Geschützt: Plan": "Es gibt keinen Textauszug, da dies ein geschützter Beitrag ist.",
+    "Защищено: Plan": "Отрывка нет, потому что запись защищена.",
+    "Plan": "This content is password protected. To view it please enter your password below:",
+}
+
+
+@pytest.mark.parametrize("title", SENTENCES)
+def test_what_is_behind_a_password_is_so(title: str) -> None:
+    entry = f"<item><title>{title}</title><description>{SENTENCES[title]}</description>{{}}</item>"
+    form = '<content:encoded><![CDATA[<form class="post-password-form">Words</form>]]></content:encoded>'
+    for text in ("", form):
+        (item,) = read(rss(entry.format(text))).items
+        assert (item.title, item.status) == ("Plan", "password")
+
+
+def test_a_title_that_only_begins_like_that_is_public() -> None:
+    entry = f"<item><title>Protected: whales</title><description>{LONG * 2}</description></item>"
+    (item,) = read(rss(entry)).items
+    assert (item.title, item.status) == ("Protected: whales", "published")
+
+
 def test_two_entries_never_share_an_id() -> None:
     same = "<item><guid>x</guid><title>A</title><link>https://example.org/{}</link></item>"
     found = read(rss(same.format(1) + same.format(2) * 3))

@@ -98,16 +98,77 @@ def test_what_lies_in_the_folder_for_drafts_is_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["html", "markdown", "page"])
-def test_two_files_of_one_name_are_two_posts(tmp_path: Path, kind: str) -> None:
+def test_a_file_is_known_by_its_name_and_its_folder_is_noted(tmp_path: Path, kind: str) -> None:
+    text = (
+        "<html><body><article><h1>Strike</h1><p>They voted on Friday.</p></article></body></html>"
+    )
+    name = "statement.md" if kind == "markdown" else "statement.html"
     found = []
-    for title in ("Strike", "Vote"):
-        (tmp_path / title).mkdir()
-        text = f"<html><body><article><h1>{title}</h1><p>The crane drivers voted in the yard on Friday.</p></article></body></html>"
-        name = "statement.md" if kind == "markdown" else "statement.html"
-        text = f"---\ntitle: {title}\n---\nThey voted.\n" if kind == "markdown" else text
-        (tmp_path / title / name).write_text(text)
-        found.append([gather(kind, str(tmp_path / title / name)).items[0].source_id for _ in "12"])
-    assert found[0][0] == found[0][1] != found[1][0] == found[1][1]
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_text(
+            "---\ntitle: Strike\n---\nThey voted.\n" if kind == "markdown" else text
+        )
+        found += gather(kind, str(tmp_path / folder / name)).items
+    assert {item.source_id for item in found} == {f"file:{name.removesuffix('.md')}"}
+    assert len({item.root for item in found} - {""}) == 2
+    assert str(tmp_path) not in repr(found)
+
+
+def test_a_folder_names_its_posts_alike_from_any_level(tmp_path: Path) -> None:
+    for path in ("blog/post/vote/index.md", "blog/post/vote/index.ru.md", "blog/post/may.md"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(MARKDOWN.format(title="A"))
+    whole = {item.source_id for item in gather("markdown", str(tmp_path / "blog")).items}
+    part = {item.source_id for item in gather("markdown", str(tmp_path / "blog" / "post")).items}
+    assert whole == part == {"file:vote", "file:may"}
+    for name in ("index.md", "index.ru.md"):
+        (one,) = gather("markdown", str(tmp_path / "blog" / "post" / "vote" / name)).items
+        assert one.source_id == "file:vote"
+
+
+BINARY = {
+    "a PDF file": b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj",
+    "a Word document": b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml" + b"..word/document.xml",
+    "a LibreOffice document": b"PK\x03\x04" + bytes(26) + b"mimetypeapplication/vnd.oasis",
+    "a ZIP archive": b"PK\x03\x04" + bytes(26) + b"posts/a.md",
+    "an old Word document": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500),
+    "an RTF document": rb"{\rtf1\ansi Strike}",
+    "a PNG picture": b"\x89PNG\r\n\x1a\n" + bytes(20),
+    "a JPEG picture": b"\xff\xd8\xff\xe0\x00\x10JFIF",
+    "a GIF picture": b"GIF89a" + bytes(10),
+    "a binary file": b"\x7fELF\x02\x01\x01" + bytes(range(40)) * 9,
+}
+
+
+@pytest.mark.parametrize("name", BINARY)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_that_holds_no_text_is_refused_by_name(
+    tmp_path: Path, host: TlsHost, kind: str, name: str
+) -> None:
+    (tmp_path / "source").write_bytes(BINARY[name])
+    host.answers["/source"] = page(BINARY[name], "text/html")
+    with pytest.raises(BadFile, match=f"this is {name}, no text") as caught:
+        gather(kind, str(tmp_path / "source"))
+    assert caught.value.where.endswith("source")
+    assert caught.value.fix
+    with pytest.raises(BadFile, match=f"this is {name}, no text"):
+        gather(kind, host.url("/source"), door=host.door())
+
+
+def test_a_picture_among_posts_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text(MARKDOWN.format(title="A"))
+    (tmp_path / "b.md").write_bytes(BINARY["a PNG picture"])
+    found = gather("markdown", str(tmp_path))
+    assert [item.title for item in found.items] == ["A"]
+    assert "a PNG picture" in found.skipped[0].why
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "koi8-r", "iso2022_jp"])
+def test_text_in_wide_and_old_encodings_is_no_binary_file(tmp_path: Path, encoding: str) -> None:
+    text = "Vote\n\n" + ("Yes! " * 40 if encoding == "iso2022_jp" else "Голосование в порту. " * 40)
+    (tmp_path / "source.txt").write_bytes(text.encode(encoding))
+    assert gather("html", str(tmp_path / "source.txt")).items[0].title
 
 
 def test_a_folder_without_posts_is_a_mistake(tmp_path: Path) -> None:

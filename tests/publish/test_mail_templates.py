@@ -191,7 +191,8 @@ def test_the_low_data_edition_holds_what_each_template_adds(made: Make) -> None:
     assert "Mira Okan, für die Redaktion" not in release, "a release has a contact instead"
     appeal = made("appeal").low("de")
     assert "Brief zum Kopieren" in appeal and "Mira Okan, für die Redaktion" in appeal
-    assert re.search(r'href="mailto:zqplace\d+linkzq"', appeal), "the letter itself is no link"
+    link = r'href="mailto:zqplace\d+linkzq\?cc=copies@news\.example\.org"'
+    assert re.search(link, appeal), "all who get the letter, and none of its words"
     bulletin = made("bulletin").low("en")
     assert "nobody is dismissed for the strike" in bulletin, "every post is whole"
 

@@ -22,7 +22,7 @@ from mailout.core.slug import slug
 from mailout.publish import shelf, sources
 from mailout.publish.shelf import File, Plan, Terms
 
-TODAY = date(2026, 11, 24)
+TODAY = date(2026, 11, 26)
 TERMS = Terms("wxr", "en", ("en", "ru", "kk"), date(2026, 11, 10), TODAY)
 STRIKE = Item(
     what='post 17 "Strike vote"',
@@ -187,14 +187,14 @@ def test_days_that_pass_change_no_post(root: Path) -> None:
 
 
 def test_old_posts_are_archived_and_new_ones_ready(root: Path) -> None:
-    days = {"a": date(2026, 11, 9), "b": date(2026, 11, 10), "c": date(2027, 1, 1), "d": None}
+    days = {"a": date(2026, 11, 9), "b": date(2026, 11, 10), "c": TODAY, "d": None}
     items = [replace(STRIKE, source_id=key, slug=key, date=day) for key, day in days.items()]
     take(root, *items)
     status = {key: texts["en"].status for key, texts in sources.read_posts(root, "en").items()}
     assert status == {
         "2026-11-09-a": "archived",
         "2026-11-10-b": "ready",
-        "2027-01-01-c": "ready",
+        "2026-11-26-c": "ready",
         "d": "archived",
     }
 
@@ -231,14 +231,285 @@ def test_what_its_source_withdraws_is_not_mailed_from_here(root: Path) -> None:
     assert counts(take(root, withdrawn)) == (0, 0, 1, 0)
 
 
-def test_what_was_edited_here_and_withdrawn_there_is_told(root: Path) -> None:
+HAND_MADE = """---
+# Ours, of Monday.
+title:   "Strike vote"   # as on the poster
+date: 2026-11-20
+tags: [cranes,  'harbour' ]
+imported:
+  by: wxr
+  from: https://harbour.example.org/?p=17
+  seen: 000000000000
+  wrote: '1'
+canonical_url: https://harbour.example.org/2026/strike-vote
+---
+
+All but two.\t
+"""
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("status", [one for one in STATUSES if one != "published"])
+@pytest.mark.parametrize("line", ["", "status: archived\n", "status:  ready\n"])
+def test_what_was_edited_here_and_withdrawn_there_gets_its_status_and_keeps_its_words(
+    root: Path, ending: str, status: str, line: str
+) -> None:
+    ours = HAND_MADE.replace("imported:", f"{line}imported:").replace("\n", ending).encode()
+    (root / NAME).write_bytes(ours)
+    plan = take(root, replace(STRIKE, status=status))
+    assert counts(plan) == (0, 1, 0, 0)
+    assert f"the status is `{status}`, the text stays, {NAME} was edited here" in plan.warnings[0]
+    assert sources.read_posts(root, "en")["2026-11-20-strike-vote"]["en"].status == status
+    told = re.compile(rb"(?:status|  seen|  withdrawn|  before):[^\n]*\n")
+    assert told.sub(b"", (root / NAME).read_bytes()) == told.sub(b"", ours)
+
+    assert counts(take(root, replace(STRIKE, status=status))) == (0, 0, 1, 0)
+    plan = take(root, STRIKE)
+    assert counts(plan) == (0, 1, 0, 0)
+    assert "it is public again" in plan.warnings[0]
+    post = sources.read_posts(root, "en")["2026-11-20-strike-vote"]["en"]
+    assert post.status == ("archived" if "archived" in line else "ready")
+    assert told.sub(b"", (root / NAME).read_bytes()) == told.sub(b"", ours)
+    assert b"withdrawn" not in (root / NAME).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        'imported: {by: wxr, from: "https://harbour.example.org/?p=17", seen: a, wrote: b}\n',
+        "? imported\n: by: wxr\n  from: https://harbour.example.org/?p=17\n",
+    ],
+)
+def test_a_head_of_another_form_is_written_anew_and_the_text_stays(root: Path, head: str) -> None:
+    (root / NAME).write_text(f"---\ntitle: Ours\ndate: 2026-11-20\n{head}---\nOur  text.\n")
+    assert counts(take(root, replace(STRIKE, status="trash"))) == (0, 1, 0, 0)
+    post = sources.read_posts(root, "en")["2026-11-20-strike-vote"]["en"]
+    assert (post.title, post.status, post.body) == ("Ours", "trash", "Our  text.")
+    assert files(root)[NAME].endswith("---\nOur  text.\n")
+
+
+def test_a_head_in_toml_is_withdrawn_too(root: Path) -> None:
+    mark = '[imported]\nby = "wxr"\nfrom = "https://harbour.example.org/?p=17"\n'
+    (root / NAME).write_text(f'+++\ntitle = "Ours"\ndate = 2026-11-20\n{mark}+++\nOur text.\n')
+    assert counts(take(root, replace(STRIKE, status="trash"))) == (0, 1, 0, 0)
+    post = sources.read_posts(root, "en")["2026-11-20-strike-vote"]["en"]
+    assert (post.title, post.status, post.body) == ("Ours", "trash", "Our text.")
+
+
+def test_a_status_that_was_chosen_by_hand_outlives_a_withdrawal(root: Path) -> None:
+    take(root, STRIKE)
+    edit(root, NAME, lambda text: text.replace("imported:", "status: archived\nimported:"))
+    private = replace(STRIKE, status="private")
+    assert counts(take(root, private)) == (0, 1, 0, 0)
+    assert counts(take(root, private)) == (0, 0, 1, 0)
+    plan = take(root, replace(STRIKE, title="Other"))
+    assert counts(plan) == (0, 1, 0, 0)
+    assert "title: Other" in files(root)[NAME]
+    assert "status: archived" in files(root)[NAME]
+    assert "before" not in files(root)[NAME]
+
+
+def test_what_was_kept_back_by_hand_since_stays_so(root: Path) -> None:
     take(root, STRIKE)
     edit(root, NAME, lambda text: text.replace("All of them.", "All but two."))
-    before = files(root)
-    plan = take(root, replace(STRIKE, status="private"))
+    take(root, replace(STRIKE, status="private"))
+    edit(root, NAME, lambda text: text.replace("status: private", "status: draft"))
+    assert counts(take(root, STRIKE)) == (0, 0, 0, 1)
+    assert "status: draft" in files(root)[NAME]
+
+
+def test_a_feed_can_withdraw_what_came_of_an_export(root: Path) -> None:
+    take(root, STRIKE)
+    feed = replace(TERMS, kind="feed")
+    hidden = replace(STRIKE, html="<p>There is no excerpt.</p>", status="password")
+    plan = take(root, hidden, terms=feed)
+    assert counts(plan) == (0, 1, 0, 0)
+    assert "came by an import of `wxr`" in plan.warnings[0]
+    assert "status: password" in files(root)[NAME]
+    assert "All of them." in files(root)[NAME]
+    assert counts(take(root, hidden, terms=feed)) == (0, 0, 1, 0)
+    assert counts(take(root, STRIKE)) == (0, 1, 0, 0)
+    assert sources.read_posts(root, "en")["2026-11-20-strike-vote"]["en"].status == "ready"
+
+
+LATER = date(2026, 11, 27)
+
+
+def test_what_is_dated_after_today_is_kept_back_until_then(root: Path) -> None:
+    item = replace(STRIKE, date=LATER)
+    plan = take(root, item)
     assert counts(plan) == (0, 0, 0, 1)
-    assert f"private at its source now, and {NAME} may still be mailed" in plan.warnings[0]
-    assert files(root) == before
+    assert plan.skipped[0].why == "dated after today (2026-11-27): --drafts takes it along"
+    assert plan.by_status == {"future": 1}
+    drafts = replace(TERMS, drafts=True)
+    plan = take(root, item, terms=drafts)
+    assert [file.status for file in plan.files] == ["future"]
+    assert counts(take(root, item, terms=drafts)) == (0, 0, 1, 0)
+    assert counts(take(root, item, terms=replace(TERMS, today=LATER))) == (0, 1, 0, 0)
+    assert sources.read_posts(root, "en")["2026-11-27-strike-vote"]["en"].status == "ready"
+
+
+def test_what_is_put_off_at_its_source_is_put_off_here(root: Path) -> None:
+    take(root, STRIKE)
+    assert counts(take(root, replace(STRIKE, date=LATER))) == (0, 1, 0, 0)
+    assert "status: future" in files(root)[NAME]
+
+
+@pytest.mark.parametrize(
+    ("expires", "status"),
+    [(date(2026, 11, 25), "archived"), (TODAY, "archived"), (LATER, "ready"), (None, "ready")],
+)
+def test_what_has_expired_is_archived(root: Path, expires: date | None, status: str) -> None:
+    plan = take(root, replace(STRIKE, expires=expires))
+    assert [file.status for file in plan.files] == [status]
+    assert [f"it expired on {expires}: archived" in one for one in plan.warnings] == (
+        [True] if status == "archived" else []
+    )
+
+
+def test_what_expires_later_is_told(root: Path) -> None:
+    item = replace(STRIKE, expires=LATER)
+    take(root, item)
+    plan = take(root, item, terms=replace(TERMS, today=LATER))
+    assert counts(plan) == (0, 0, 1, 0)
+    assert f"{NAME} is still ready" in plan.warnings[0]
+
+
+RUSSIAN = "<p>Бригада крановщиков голосовала в порту, все до одного, под дождём.</p>"
+KAZAKH = "<p>Кран жүргізушілері ереуілге дауыс берді, бәрі де, жаңбыр астында, қазір.</p>"
+ARABIC = "<p>صوت عمال الرافعات على الإضراب في الميناء تحت المطر يوم الجمعة.</p>"
+GREEK = "<p>Οι χειριστές γερανών ψήφισαν στο λιμάνι την Παρασκευή.</p>"
+
+
+@pytest.mark.parametrize(
+    ("html", "default", "languages", "code", "says"),
+    [
+        (RUSSIAN, "en", ("en", "kk", "ru"), "ru", "its letters are Cyrillic: taken as `ru`"),
+        (KAZAKH, "en", ("en", "ru", "kk"), "kk", "its letters are Cyrillic: taken as `kk`"),
+        (KAZAKH, "en", ("en", "ru"), "ru", "taken as `ru`"),
+        (RUSSIAN, "de", ("de", "kk"), "kk", "taken as `kk`"),
+        (RUSSIAN, "en", ("en", "de"), "en", "LOOK AT THIS: it is taken as `en`"),
+        (ARABIC, "en", ("en", "fa", "ar"), "fa", "its letters are Arabic"),
+        (GREEK, "en", ("en", "el"), "el", "its letters are Greek"),
+        (STRIKE.html, "ru", ("ru", "de", "en"), "de", "its letters are Latin: taken as `de`"),
+        (STRIKE.html, "ar", ("ar", "en"), "en", "its letters are Latin"),
+        (STRIKE.html, "en", ("en", "ru"), "en", ""),
+        (RUSSIAN, "kk", ("kk", "ru"), "kk", ""),
+        (RUSSIAN, "sr", ("sr", "ru"), "sr", ""),
+        ("<p>Да.</p>", "en", ("en", "ru"), "en", ""),
+        (f"<p>См. https://harbour.example.org/{'long/' * 30}</p>{RUSSIAN}", "en", ("en", "ru"), "ru",
+         "Cyrillic"),
+    ],
+)  # fmt: skip
+def test_letters_contradict_a_language_that_nobody_told(
+    root: Path, html: str, default: str, languages: tuple[str, ...], code: str, says: str
+) -> None:
+    item = replace(STRIKE, title="1", html=html)
+    terms = replace(TERMS, language=default, languages=languages)
+    plan = take(root, item, terms=terms)
+    assert list(files(root)) == [f"posts/2026-11-20-strike-vote.{code}.md"]
+    assert len(plan.warnings) == bool(says)
+    assert says in "".join(plan.warnings)
+
+
+def test_a_language_that_a_person_said_stands(root: Path) -> None:
+    plan = take(root, replace(STRIKE, html=RUSSIAN), terms=replace(TERMS, language_is_said=True))
+    assert list(files(root)) == [NAME]
+    assert "taken as `en`, as you said, but its letters are Cyrillic" in plan.warnings[0]
+
+
+MAY = Item(
+    what="2026-11-20-may.md",
+    source_id="file:2026-11-20-may",
+    title="May Day in the harbour",
+    html="<p>The crane drivers march with their families from the gate to the square.</p>",
+    slug="may",
+    date=date(2026, 11, 20),
+    root="aaaaaaaaaaaa",
+)
+ELSEWHERE = replace(
+    MAY,
+    html="<p>No school opened this morning, and teachers sang on every bridge.</p>",
+    root="bbbbbbbbbbbb",
+)
+FILES = replace(TERMS, kind="markdown")
+
+
+@pytest.mark.parametrize("title", ["Teachers on May Day", MAY.title])
+def test_files_of_one_name_in_two_blogs_are_two_posts(root: Path, title: str) -> None:
+    other = replace(ELSEWHERE, title=title)
+    take(root, MAY, terms=FILES)
+    assert counts(take(root, other, terms=FILES)) == (1, 0, 0, 0)
+    assert list(files(root)) == ["posts/2026-11-20-may-2.en.md", "posts/2026-11-20-may.en.md"]
+    assert counts(take(root, MAY, terms=FILES)) == (0, 0, 1, 0)
+    assert counts(take(root, other, terms=FILES)) == (0, 0, 1, 0)
+    assert counts(take(root, other, MAY, terms=FILES)) == (0, 0, 2, 0)
+    assert counts(take(root, replace(other, title="Anew"), terms=FILES)) == (0, 1, 0, 0)
+    assert "crane drivers" in files(root)["posts/2026-11-20-may.en.md"]
+    assert "title: Anew" in files(root)["posts/2026-11-20-may-2.en.md"]
+
+
+def test_a_file_is_known_again_from_another_folder(root: Path) -> None:
+    take(root, MAY, terms=FILES)
+    moved = replace(MAY, root="cccccccccccc", what="blog/de/2026-11-20-may.md")
+    assert counts(take(root, moved, terms=FILES)) == (0, 0, 1, 0)
+    worked_over = replace(moved, html=MAY.html.replace("families", "children"))
+    assert counts(take(root, worked_over, terms=FILES)) == (0, 1, 0, 0)
+    assert len(files(root)) == 1
+
+
+def test_a_file_with_another_title_and_text_is_another_post(root: Path) -> None:
+    take(root, MAY, terms=FILES)
+    assert counts(take(root, replace(MAY, title="Other"), terms=FILES)) == (0, 1, 0, 0)
+    assert counts(take(root, replace(MAY, title="Other", html="<p>Anew.</p>"), terms=FILES)) == (
+        *(0, 1, 0, 0),
+    )
+    next_week = replace(MAY, title="Third", html="<p>Words of another week.</p>")
+    assert counts(take(root, next_week, terms=FILES)) == (1, 0, 0, 0)
+
+
+def test_the_same_file_twice_in_one_import_is_one_post(root: Path) -> None:
+    plan = take(root, MAY, replace(MAY, what="backup/2026-11-20-may.md"), terms=FILES)
+    assert counts(plan) == (1, 0, 0, 1)
+
+
+def test_all_translations_of_one_import_get_the_same_new_key(root: Path) -> None:
+    ours = "---\ntitle: Ours\nkey: quite-another\n---\nOur own.\n"
+    (root / "posts" / "2026-11-20-may.ru.md").write_text(ours)
+    texts = {"de": "Erster Mai", "en": "First of May", "ru": "Первое мая"}
+    items = [replace(MAY, language=code, title=t, html=f"<p>{t}</p>") for code, t in texts.items()]
+    assert counts(take(root, *items, terms=FILES)) == (3, 0, 0, 0)
+    posts = sources.read_posts(root, "en")
+    assert set(posts["2026-11-20-may-2"]) == {"de", "en", "ru"}
+    assert counts(take(root, *items, terms=FILES)) == (0, 0, 3, 0)
+    assert counts(take(root, *reversed(items), terms=FILES)) == (0, 0, 3, 0)
+
+
+def test_posts_of_two_sources_are_not_translations_of_each_other(root: Path) -> None:
+    take(root, replace(MAY, language="de"), terms=FILES)
+    texts = {"en": "First of May", "ru": "Первое мая"}
+    others = [
+        replace(ELSEWHERE, language=code, title=title, html=f"<p>{title}</p>")
+        for code, title in texts.items()
+    ]
+    take(root, *others, terms=FILES)
+    feed = replace(STRIKE, slug="may", language="kk", url="https://quay.example.net/may")
+    take(root, replace(feed, source_id="https://quay.example.net/?p=1"))
+    posts = sources.read_posts(root, "en")
+    assert {key: set(found) for key, found in posts.items()} == {
+        "2026-11-20-may": {"de"},
+        "2026-11-20-may-2": {"en", "ru"},
+        "2026-11-20-may-3": {"kk"},
+    }
+
+
+def test_a_translation_that_comes_later_from_the_same_folder_joins(root: Path) -> None:
+    take(root, replace(MAY, language="de"), terms=FILES)
+    russian = replace(MAY, language="ru", title="Первое мая", html="<p>Первое мая</p>")
+    assert counts(take(root, russian, terms=FILES)) == (1, 0, 0, 0)
+    kazakh = replace(MAY, language="kk", html="<p>Бірінші мамыр</p>")  # with a German title yet
+    assert counts(take(root, kazakh, terms=FILES)) == (1, 0, 0, 0)
+    assert set(sources.read_posts(root, "en")["2026-11-20-may"]) == {"de", "kk", "ru"}
 
 
 def test_a_file_that_was_moved_or_renamed_is_found_again(root: Path) -> None:
@@ -298,11 +569,11 @@ def test_one_id_in_two_languages_is_one_post(root: Path) -> None:
 
 
 def test_the_same_name_a_year_later_is_another_post(root: Path) -> None:
-    later = replace(STRIKE, source_id="b", language="ru", date=date(2027, 11, 20))
-    take(root, STRIKE, later)
+    earlier = replace(STRIKE, source_id="b", language="ru", date=date(2025, 11, 20))
+    take(root, STRIKE, earlier)
     assert set(sources.read_posts(root, "en")) == {
+        "2025-11-20-strike-vote",
         "2026-11-20-strike-vote",
-        "2027-11-20-strike-vote",
     }
 
 
@@ -313,10 +584,10 @@ def test_a_translation_does_not_join_what_was_not_imported(root: Path) -> None:
 
 
 def test_the_language_of_an_item_that_tells_none_may_change(root: Path) -> None:
-    take(root, STRIKE, terms=replace(TERMS, language="ru"))
+    take(root, STRIKE, terms=replace(TERMS, language="de"))
     assert counts(take(root, STRIKE)) == (0, 0, 1, 0)
     assert counts(take(root, replace(STRIKE, title="Other"))) == (0, 1, 0, 0)
-    assert list(files(root)) == ["posts/2026-11-20-strike-vote.ru.md"]
+    assert list(files(root)) == ["posts/2026-11-20-strike-vote.de.md"]
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ def language_name(code: str) -> str:
     return name[:1].upper() + name[1:] if name else code
 
 
+@cache
 def is_country(code: str) -> bool:
     """Whether there is a country of that code (ISO 3166-1, as CLDR has it)."""
     return bool(_COUNTRY.fullmatch(code)) and code in Locale("en").territories and code != "ZZ"

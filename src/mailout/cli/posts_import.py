@@ -78,6 +78,7 @@ def import_command(
         today=today,
         drafts=drafts,
         overwrite=overwrite,
+        language_is_said=code is not None,
     )
     gathered = gathering.gather(kind, source, pages=pages)
     plan = shelf.plan(site.root, default_language(site), gathered, terms)

@@ -261,6 +261,7 @@ class Sheet:
             "email": action.email,
             "reply": action.reply,
             "mailto": mailto(link, action.cc, action.subject, action.body),
+            "mailto_short": mailto(link, action.cc, "", ""),
             "to": to,
             "cc": list(action.cc),
             "subject": action.subject,

@@ -49,9 +49,9 @@ _KEPT_BACK = {
 class Terms:
     """How posts are to be taken.
 
-    `kind` is the kind of source. `language` is that of items that tell none, `languages` are
-    those that the site writes in. `drafts` takes along what its source keeps back; it is kept
-    back here as well.
+    `kind` is the kind of source. `language` is that of items that tell none, `language_is_said` if
+    a person named it for this import; `languages` are those that the site writes in. `drafts`
+    takes along what its source keeps back; it is kept back here as well.
     """
 
     kind: str
@@ -61,6 +61,7 @@ class Terms:
     today: date
     drafts: bool = False
     overwrite: bool = False
+    language_is_said: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +197,9 @@ class _Shelf:
         script = scripts.contradicts(known, text)
         if not script:
             return known
+        if self.terms.language_is_said:
+            self._warn(item, f"it is taken as `{known}`, as you said, but its letters are {script}")
+            return known
         found = scripts.fitting(text, self.terms.languages)
         if found:
             self._warn(item, f"it tells no language, its letters are {script}: taken as `{found}`")
@@ -271,9 +275,11 @@ class _Shelf:
     def _amend(self, item: Item, held: Held, status: str, why: str) -> None:
         """Plans that a post gets this status, while its text stays."""
         gone = item.status != "published"
-        mark = {"withdrawn": status if gone else "", "before": held.status if gone else ""}
-        if held.mark.kind == self.terms.kind:
-            mark["seen"] = filing.seen(item)
+        mark = {
+            "seen": filing.seen(item),
+            "withdrawn": status if gone else "",
+            "before": held.status if gone else "",
+        }
         text = head_lines.amended(held.text, held.path, status, mark)
         self._write(Place(held.key, held.language, held.path), text)
         self.plan.updated += 1

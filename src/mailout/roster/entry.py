@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from mailout.catalogue import is_country
 from mailout.core import language
 from mailout.core.address import Address, BadAddress
 from mailout.core.errors import UsageError
@@ -21,7 +22,6 @@ from mailout.roster.columns import Columns
 from mailout.roster.reading import Broken, Row, shown
 
 _OUTER = re.compile(r"^[\s\"']+|[\s\"']+$")
-_COUNTRY = re.compile(r"[A-Za-z]{2}")
 # A cell that a spreadsheet would run; exports put one quote before it.
 RISKY = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
 
@@ -99,11 +99,6 @@ def unquoted(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and RISKY.match(cell, 1) else cell
 
 
-def is_country(text: str) -> bool:
-    """Whether this has the shape of a country code; not whether there is such a country."""
-    return bool(_COUNTRY.fullmatch(text))
-
-
 def split_tags(cells: Iterable[str]) -> frozenset[str]:
     """Tags as stored: split at `;` and `,`, lower case, no white space or quotes around."""
     found = (_OUTER.sub("", part) for cell in cells for part in re.split("[;,]", cell))
@@ -159,10 +154,14 @@ def _language(typed: str, warn: Warn) -> str:
 def _country(typed: str, warn: Warn) -> str:
     if not typed or typed.isspace():
         return ""
-    if not is_country(typed.strip()):
+    code = typed.strip().upper()
+    if code == "UK":
+        warn(typed, "read as GB, which is the code of the United Kingdom")
+        return "GB"
+    if not is_country(code):
         warn(typed, "not a country code such as DE; the country is left empty")
         return ""
-    return typed.strip().upper()
+    return code
 
 
 def _state(columns: Columns, cells: Sequence[str], warn: Warn) -> SubscriptionState:

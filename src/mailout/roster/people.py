@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from mailout.catalogue import is_country
 from mailout.core import language
 from mailout.core.address import Address, BadAddress
 from mailout.core.consent import Consent, ConsentAction
@@ -246,9 +247,10 @@ def _entry(site: Site, newcomer: Newcomer) -> Entry:
     if code and not language.is_code(code):
         raise UsageError(f"`{reading.shown(code)}` is not a language code", fix="Write ru or en.")
     country = newcomer.country.strip().upper()
-    if country and not entry.is_country(country):
+    if country and not is_country(country):
         raise UsageError(
-            f"`{reading.shown(country)}` is not a country code", fix="Write two letters such as DE."
+            f"`{reading.shown(country)}` is not a country code",
+            fix="The United Kingdom is GB." if country == "UK" else "Write one such as DE.",
         )
     address, name = Address.parse(newcomer.address), newcomer.name.strip()
     for what, value in (("the address", address.text), ("the name", name)):

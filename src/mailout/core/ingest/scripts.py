@@ -1,7 +1,7 @@
 """Scripts: which letters a text is in, and which language of a site that speaks for.
 
 A source that tells no language is taken as in the default one, unless the letters say otherwise:
-nobody writes English in Cyrillic. Kazakh has letters that Russian lacks, several of them in any text.
+nobody writes English in Cyrillic. Kazakh has letters that Russian lacks, several in any text.
 
 Standards: ISO 15924 (names of scripts).
 """
