@@ -268,6 +268,64 @@ def test_the_report_says_in_words_what_comes_next(shell: CommandLine) -> None:
     assert "posts/2026-11-20-cranes.en.md\tready" in said.out
 
 
+def test_what_is_dated_later_is_kept_back_and_said_so(shell: CommandLine) -> None:
+    later = FEED.replace("Fri, 20 Nov 2026", "Tue, 01 Dec 2026")
+    said = take(shell, "feed", later)
+    assert "dated after today (2026-12-01): --drafts takes it along" in said.out
+    assert not posts(shell)
+    said = take(shell, "feed", later, "--drafts")
+    assert "1 dated later, and kept back until then: import again from that day on" in said.out
+    assert "posts/2026-12-01-cranes-stand-still.en.md\tfuture" in said.out
+
+
+def test_files_are_counted_by_the_status_that_they_have_here(shell: CommandLine) -> None:
+    report = take(shell, "wxr", export(), "--drafts", "--json").json
+    assert report["by_status"] == {"published": 2, "draft": 1}
+    assert report["by_file_status"] == {"ready": 1, "archived": 1, "draft": 1}
+    assert take(shell, "wxr", export(), "--json").json["by_file_status"] == {}
+
+
+def test_an_export_of_which_nobody_chose_the_language_is_read_by_its_letters(
+    shell: CommandLine,
+) -> None:
+    russian = export(title="Краны стоят", html="<p>Бригада крановщиков голосовала в порту.</p>")
+    text = russian.replace("<language>en-GB<", "<language>en-US<")
+    report = take(shell, "wxr", text, "--json").json
+    assert report["files"] == ["posts/2026-11-20-cranes.ru.md", "posts/2016-11-20-ten-years.en.md"]
+    assert any("its letters are Cyrillic: taken as `ru`" in one for one in report["warnings"])
+
+
+def test_two_blogs_and_a_folder_from_two_levels(shell: CommandLine) -> None:
+    for blog, words in (("quay", "The crane drivers voted."), ("school", "No bell rings today.")):
+        folder = shell.root.parent / blog / "content" / "post"
+        folder.mkdir(parents=True)
+        for code in ("de", "en", "ru"):
+            text = f"---\ntitle: May in the {blog}\n---\n{code}: {words}\n"
+            (folder / f"2026-11-20-may.{code}.md").write_text(text)
+
+    def add(path: str) -> dict[str, int]:
+        report = shell("posts", "import", "markdown", str(shell.root.parent / path), "--json").json
+        return {key: report[key] for key in ("imported", "updated", "unchanged") if report[key]}
+
+    assert add("quay") == {"imported": 3}
+    assert add("school") == {"imported": 3}
+    assert add("quay/content/post") == {"unchanged": 3}
+    assert add("quay/content/post/2026-11-20-may.ru.md") == {"unchanged": 1}
+    assert add("school/content") == {"unchanged": 3}
+    assert {one["key"]: one["languages"] for one in shell("posts", "list", "--json").json} == {
+        "2026-11-20-may": ["de", "en", "ru"],
+        "2026-11-20-may-2": ["de", "en", "ru"],
+    }
+
+
+@pytest.mark.parametrize("kind", gathering.KINDS)
+def test_a_pdf_is_refused_in_one_line(shell: CommandLine, kind: str) -> None:
+    said = take(shell, kind, b"%PDF-1.7\n%\xe2\xe3\n", code=1)
+    assert "this is a PDF file, no text. Copy its text into a text file." in said.err
+    assert len(said.err.splitlines()) == 1
+    assert not posts(shell)
+
+
 def test_many_warnings_are_told_together(shell: CommandLine) -> None:
     base = {"status": "publish", "type": "post", "date": "2026-11-20"}
     items = "".join(

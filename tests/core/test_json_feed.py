@@ -23,6 +23,13 @@ def json_feed(*items: object, **more: object) -> str:
     return json.dumps({**head, **more})
 
 
+def test_what_is_behind_a_password_is_so() -> None:
+    note = "There is no excerpt because this is a protected post."
+    for key in ("content_html", "summary"):
+        (item,) = read(json_feed({"id": "1", "title": "Protected: Plan", key: note})).items
+        assert (item.title, item.status) == ("Plan", "password")
+
+
 def test_json_feed() -> None:
     whole = {
         "id": 7,

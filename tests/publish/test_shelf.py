@@ -394,6 +394,8 @@ GREEK = "<p>Οι χειριστές γερανών ψήφισαν στο λιμ�
         (STRIKE.html, "ru", ("ru", "de", "en"), "de", "its letters are Latin: taken as `de`"),
         (STRIKE.html, "ar", ("ar", "en"), "en", "its letters are Latin"),
         (STRIKE.html, "en", ("en", "ru"), "en", ""),
+        (f"<style>.crane {{ margin: 0 }} {'a' * 99}</style>{RUSSIAN}", "en", ("en", "ru"), "ru",
+         "Cyrillic"),
         (RUSSIAN, "kk", ("kk", "ru"), "kk", ""),
         (RUSSIAN, "sr", ("sr", "ru"), "sr", ""),
         ("<p>Да.</p>", "en", ("en", "ru"), "en", ""),
@@ -410,6 +412,9 @@ def test_letters_contradict_a_language_that_nobody_told(
     assert list(files(root)) == [f"posts/2026-11-20-strike-vote.{code}.md"]
     assert len(plan.warnings) == bool(says)
     assert says in "".join(plan.warnings)
+    plan = take(root, item, terms=terms)
+    assert counts(plan) == (0, 0, 1, 0)
+    assert plan.warnings == []
 
 
 def test_a_language_that_a_person_said_stands(root: Path) -> None:
@@ -466,6 +471,9 @@ def test_a_file_with_another_title_and_text_is_another_post(root: Path) -> None:
     )
     next_week = replace(MAY, title="Third", html="<p>Words of another week.</p>")
     assert counts(take(root, next_week, terms=FILES)) == (1, 0, 0, 0)
+    later = replace(next_week, html="<p>Nothing alike.</p>", date=date(2026, 11, 25))
+    assert counts(take(root, later, terms=FILES)) == (1, 0, 0, 0)
+    assert len(files(root)) == 3
 
 
 def test_the_same_file_twice_in_one_import_is_one_post(root: Path) -> None:
@@ -693,16 +701,16 @@ _texts = st.text(st.characters(exclude_categories=()), max_size=60)
 @given(
     title=_texts, slug_=_texts, author=_texts, url=_texts, excerpt=_texts, source_id=_texts,
     language=_texts, categories=st.lists(_texts, max_size=3), markdown=_texts,
-    day=st.none() | st.dates(), status=st.sampled_from(STATUSES),
+    day=st.none() | st.dates(), status=st.sampled_from(STATUSES), scheme=st.sampled_from(["", "file:"]),
 )  # fmt: skip
 def test_any_item_is_taken_or_left_out_and_never_leaves_posts(
     tmp_path_factory: pytest.TempPathFactory,
     title: str, slug_: str, author: str, url: str, excerpt: str, source_id: str, language: str,
-    categories: list[str], markdown: str, day: date | None, status: str,
+    categories: list[str], markdown: str, day: date | None, status: str, scheme: str,
 ) -> None:  # fmt: skip
     root = tmp_path_factory.mktemp("site")
     item = Item(
-        what="x", source_id=source_id, title=title, markdown=markdown, slug=slug_, author=author,
+        what="x", source_id=scheme + source_id, title=title, markdown=markdown, slug=slug_, author=author,
         url=url, excerpt=excerpt, language=language, categories=tuple(categories), date=day,
         status=status,
     )  # fmt: skip
@@ -718,9 +726,10 @@ def test_any_item_is_taken_or_left_out_and_never_leaves_posts(
         mark = filing.mark_of(head)
         assert mark is not None
         assert filing.wrote(head.values, head.body) == mark.wrote
-        assert core_post.parse(file.text, file.path, "en").status == status.replace(
-            "published", "ready" if day is None or day >= TERMS.ready_since else "archived"
-        )
+        public = "ready" if day is None or day >= TERMS.ready_since else "archived"
+        public = "future" if day and day > TODAY else public
+        found = core_post.parse(file.text, file.path, "en").status
+        assert found == status.replace("published", public)
     again = take(root, item, terms=terms)
     assert (again.imported, again.updated) == (0, 0)
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailed_issues import mail, write_post
+from mailed_issues import MONDAY, mail, write_post
 from mailout.config.templates import read_templates
 from mailout.core.archive import FOLDER
 from mailout.core.site import ArchiveSettings, Site
@@ -39,7 +39,7 @@ def built(site: Site, store: Store) -> Site:
     (site.root / "issues").mkdir()
     write_post(site, "порт.en", "The harbour stands still")
     mail(site, store, "w47", ["порт"])
-    archive.build(site, store, read_templates(site.root))
+    archive.build(site, store, read_templates(site.root), MONDAY)
     (site.root / "build" / "secret.html").write_bytes(SECRET)
     (site.root / FOLDER / ".hidden.html").write_bytes(SECRET)
     (site.root / FOLDER / "people.csv").write_bytes(SECRET)

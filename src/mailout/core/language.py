@@ -13,21 +13,6 @@ EVERY_OTHER = "*"
 
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "ur", "he", "ckb", "ug", "ps", "sd", "yi"})
 
-_SCRIPTS = {
-    "Latin": re.compile("[A-Za-z\u00c0-\u024f]"),
-    "Cyrillic": re.compile("[\u0400-\u052f]"),
-    "Arabic": re.compile("[\u0600-\u06ff]"),
-    "Greek": re.compile("[\u0370-\u03ff]"),
-}
-_WRITTEN_IN = {
-    "Latin": frozenset({"en", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "nb", "fi", "pl",
-                        "cs", "tr", "ro", "hu", "hr", "sk", "sl", "et", "lv", "lt"}),
-    "Cyrillic": frozenset({"ru", "uk", "be", "bg", "kk", "ky", "mk", "mn", "tg"}),
-    "Arabic": frozenset({"ar", "fa", "ur", "ckb", "ps", "ug"}),
-    "Greek": frozenset({"el"}),
-}  # fmt: skip
-_ENOUGH = 40  # letters from which on a text says something of its script
-
 # Country codes that are often typed for a language.
 _MISTAKEN = {"kz": "kk", "ua": "uk", "cz": "cs", "se": "sv", "dk": "da", "jp": "ja", "gr": "el"}
 _CODE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
@@ -80,15 +65,3 @@ def nearest(
     list's, which decides where `fallback` is silent."""
     known = [code for code in (*order, *offered) if code in offered]
     return chain(wanted, known, fallback)[0]
-
-
-def other_script(code: str, text: str) -> str:
-    """The script that most letters of a text are in, if its language is written in another one;
-    else empty. Languages whose script is not known here contradict nothing."""
-    counts = {name: len(pattern.findall(text)) for name, pattern in _SCRIPTS.items()}
-    most = max(counts, key=lambda name: counts[name])
-    # `kk-latn` tells its script itself.
-    own = next((name for name, codes in _WRITTEN_IN.items() if code in codes), "")
-    if not own or most == own or counts[most] < _ENOUGH or counts[most] < 3 * counts[own]:
-        return ""
-    return most

@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from mailout.core import language as languages
-from mailout.core import markup
+from mailout.core import markup, script
 from mailout.core.errors import place
 from mailout.core.picture import is_elsewhere
 from mailout.core.post import Post
@@ -66,9 +65,9 @@ def _when(post: Post) -> tuple[object, ...] | None:
 
 def _on_language(post: Post) -> Iterator[str]:
     """A text in letters that its language is not written in: probably under a wrong code."""
-    if script := languages.other_script(post.language, f"{post.title} {post.body}"):
+    if found := script.contradicts(post.language, f"{post.title} {post.body}"):
         head = place(post.file, 1)
-        yield f"{head}: the text is in {script} letters, its language is `{post.language}`"
+        yield f"{head}: the text is in {found} letters, its language is `{post.language}`"
 
 
 def _on_times(site: Site, post: Post, now: datetime) -> Iterator[str]:

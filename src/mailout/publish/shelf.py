@@ -18,6 +18,7 @@ What is dated after today is kept back at its source, whatever that says.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -26,16 +27,17 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from mailout.core import front_matter, language
+from mailout.core import front_matter, language, script
 from mailout.core import post as core_post
 from mailout.core.errors import BadFile, MailoutError
-from mailout.core.ingest import filing, head_lines, scripts, words
+from mailout.core.ingest import filing, head_lines, words
 from mailout.core.ingest.item import Gathered, Item, Skipped
 from mailout.core.ingest.prose import Prose, to_markdown
 from mailout.core.slug import slug
 from mailout.publish.holdings import Held, Holdings, Place
 
-_LETTERS = 20_000  # characters in which a text's letters are looked at
+_LETTERS = 50_000  # characters in which a text's letters are looked at
+_UNSEEN = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.I | re.S)
 _KEPT_BACK = {
     "draft": "a draft at its source",
     "future": "to be published at its source later",
@@ -151,10 +153,10 @@ class _Shelf:
     def filled(self) -> Plan:
         done: set[tuple[str, ...]] = set()
         codes = [self._language(item) for item in self.items]
-        for item, code in zip(self.items, codes, strict=True):
+        for item, (code, _) in zip(self.items, codes, strict=True):
             for name in _names(item):
                 self.languages_of.setdefault(name, set()).add(code)
-        for item, code in zip(self.items, codes, strict=True):
+        for item, (code, note) in zip(self.items, codes, strict=True):
             same: tuple[str, ...] = (filing.identity(item), code)
             if filing.is_of_file(same[0]):
                 same += (item.title, item.html or item.markdown)
@@ -163,15 +165,18 @@ class _Shelf:
                 continue
             done.add(same)
             try:
-                self._take(item, code)
+                self._take(item, code, note)
             except BadFile as error:
                 self._skip(item, f"{error.what}. {error.fix}".strip())
         for text, number in self.about_languages.items():
             self.plan.warnings.append(f"{number} post{'s' if number > 1 else ''}: {text}")
         return self.plan
 
-    def _language(self, item: Item) -> str:
-        """The item's language, as a code that the site writes in if there is one for it."""
+    def _language(self, item: Item) -> tuple[str, str]:
+        """The item's language, as a code that the site writes in if there is one for it.
+
+        With it comes what to say of a new item that is taken so; mostly nothing.
+        """
         told = language.normal(item.language)
         if not told:
             return self._by_letters(item)
@@ -183,35 +188,35 @@ class _Shelf:
         if not language.is_code(told):
             known = self.terms.language
             self.about_languages[f"`{told}` is no language: taken as `{known}`"] += 1
-            return known
+            return known, ""
         if told in self.terms.languages or base not in self.terms.languages:
             if told not in self.terms.languages:
                 self.about_languages[f"no list of yours is in `{told}`"] += 1
-            return told
-        return base
+            return told, ""
+        return base, ""
 
-    def _by_letters(self, item: Item) -> str:
-        """The language of an item that tells none: the default, if its letters are of that."""
+    def _by_letters(self, item: Item) -> tuple[str, str]:
+        """The language of an item that tells none, and what to say of it.
+
+        It is the default, if the letters may be of that.
+        """
         known = self.terms.language
-        text = f"{item.title} {words.plain(item.html or item.markdown)}"[:_LETTERS]
-        script = scripts.contradicts(known, text)
-        if not script:
-            return known
+        seen = _UNSEEN.sub(" ", (item.html or item.markdown)[:_LETTERS])
+        text = f"{item.title} {words.plain(seen)}"
+        letters = script.contradicts(known, text)
+        if not letters:
+            return known, ""
         if self.terms.language_is_said:
-            self._warn(item, f"it is taken as `{known}`, as you said, but its letters are {script}")
-            return known
-        found = scripts.fitting(text, self.terms.languages)
+            return known, f"it is taken as `{known}`, as you said, but its letters are {letters}"
+        found = script.fitting(text, self.terms.languages)
         if found:
-            self._warn(item, f"it tells no language, its letters are {script}: taken as `{found}`")
-            return found
-        self._warn(
-            item,
-            f"LOOK AT THIS: it is taken as `{known}`, but its letters are {script}, and no list of"
-            " yours has a language that is written so; say which with --language",
+            return found, f"it tells no language, its letters are {letters}: taken as `{found}`"
+        return known, (
+            f"LOOK AT THIS: it is taken as `{known}`, but its letters are {letters}, and no list of"
+            " yours has a language that is written so; say which with --language"
         )
-        return known
 
-    def _take(self, item: Item, code: str) -> None:
+    def _take(self, item: Item, code: str, note: str) -> None:
         only = self.texts_of[filing.identity(item)] == 1
         held = self.holdings.find(item, code, only=only)
         if held is not None:
@@ -220,6 +225,8 @@ class _Shelf:
             languages = set[str]().union(*(self.languages_of[name] for name in _names(item)))
             place = self.holdings.place(item, code, languages)
             self._write(place, self._text(item, self._status(item)))
+            if note:
+                self._warn(item, note)
             if self._has_expired(item):
                 self._warn(item, f"it expired on {item.expires}: archived")
             self.holdings.add(item, place)

@@ -122,11 +122,13 @@ def _html(text: str, shown: str, url: str, warnings: list[str]) -> Gathered:
     told = head.read(text, url)
     warnings += [f"{shown}: {line}" for line in (*hidden, *noted, *told.warnings)]
     comments = body.without_comments(root)
-    if _IS_PAGE.search(text) and body.clear(root):
-        warnings.append(
-            f"{shown}: this is a whole web page: `mailout posts import page` suits it better;"
-            " navigation and the like are left out"
-        )
+    if _IS_PAGE.search(text):
+        around = body.clear(root)
+        if around or comments or next(root.iter("article", "main", "footer"), None) is not None:
+            warnings.append(
+                f"{shown}: this is a whole web page: `mailout posts import page` suits it better;"
+                " navigation and the like are left out"
+            )
     title_at = body.heading(root)
     title = one_line(title_at.text_content()) if title_at is not None else told.title
     title = title or opening(text)

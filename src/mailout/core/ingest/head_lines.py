@@ -39,7 +39,7 @@ def amended(text: str, file: str, status: str, mark: Mapping[str, str]) -> str:
 
 
 def _changed(values: Mapping[str, Any], changes: Mapping[str, str]) -> dict[str, Any]:
-    kept = {key: value for key, value in values.items() if changes.get(key, value) != ""}
+    kept = {key: value for key, value in values.items() if changes.get(key) != ""}
     return kept | {key: value for key, value in changes.items() if value}
 
 

@@ -84,7 +84,7 @@ def _drop(root: Any, is_one: Callable[[Any], bool]) -> int:
     for element in list(root.iterdescendants()):
         if not isinstance(element.tag, str) or not is_one(element):
             continue
-        if element is not root and root not in element.iterancestors():
+        if root not in element.iterancestors():
             continue  # it went with what it was in
         element.drop_tree()
         dropped += 1
@@ -165,7 +165,7 @@ def _is_post(element: Any) -> bool:
 
 def _is_comments(element: Any) -> bool:
     if element.tag in ("main", "body") or element.tag in clean.INLINE:
-        return False  # a remark in a program is a `comment` too
+        return False
     if (element.get("itemprop") or "").lower() == "comment" or "comment-body" in tokens(element):
         return True
     return not _is_post(element) and any(_COMMENTS.fullmatch(word) for word in tokens(element))
@@ -178,7 +178,10 @@ def _is_aside(element: Any) -> bool:
         return True
     if element.tag == "form":
         return weight(element) < _FORM_WORDS
-    return any(_ASIDE.fullmatch(word) and not _NOT_ASIDE.match(word) for word in tokens(element))
+    names = tokens(element)
+    if element.tag in clean.INLINE and "comment" in names:
+        return False  # a remark in a program
+    return any(_ASIDE.fullmatch(word) and not _NOT_ASIDE.match(word) for word in names)
 
 
 def _own_words(element: Any) -> int:
