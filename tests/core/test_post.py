@@ -81,6 +81,7 @@ def test_a_date_in_the_name_counts() -> None:
         ("---\ntitle: x\nactions:\n- type: sign\n---\n", "needs a `label`"),
         ("---\ntitle: x\nactions:\n- {type: sign, label: l}\n---\n", "needs `url` or `email` or `reply`"),
         ("---\ntitle: x\nactions:\n- {type: letter, label: l, to: nobody}\n---\n", "`nobody` in an action"),
+        ('{\n "title": "x"\n}\nText.\n', "vote.en.md:1: front matter in JSON is not read here"),
         ("---\ntitle: x\nactions: x\n---\n", "vote.en.md:3: `actions` must be a list of mappings"),
         ("---\ntitle: [x]\n---\n", "vote.en.md:2: `title` must be a text"),
         ("---\ntitle: x\n---\n\na\0b", "vote.en.md:5: a NUL character"),

@@ -83,6 +83,12 @@ def split(text: str, file: str) -> FrontMatter:
         raise BadFile("a NUL character", where=place(file, line), fix="Is this a text file?")
     lines = text.split("\n")
     fence = lines[0].rstrip()
+    if fence == "{":
+        raise BadFile(
+            "front matter in JSON is not read here",
+            where=place(file, 1),
+            fix="`mailout posts import markdown FILE` makes a post of it.",
+        )
     if fence not in (_FENCE, _TOML_FENCE):
         return FrontMatter(file, {}, {}, text, 1)
     end = next((n for n, line in enumerate(lines[1:], 1) if line.rstrip() == fence), None)

@@ -159,6 +159,8 @@ class Catcher:
             loop.run_forever()
         finally:
             server.close()
+            # Who is just being let in is known only a few turns of the loop later.
+            loop.run_until_complete(_some_turns())
             for conversation in list(self._conversations):
                 conversation.hang_up()
             loop.run_until_complete(_end_tasks())
@@ -334,4 +336,9 @@ async def _end_tasks() -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await asyncio.sleep(0)  # the transports' own farewells
+    await _some_turns()  # the transports' own farewells
+
+
+async def _some_turns() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
