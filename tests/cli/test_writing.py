@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import time
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import cast
 
@@ -393,3 +394,48 @@ def test_debris_of_other_programs_is_found(newsroom: CommandLine) -> None:
                   "[a](javascript:x)"):  # fmt: skip
         newsroom.write("posts/2026-11-24-harbour.en.md", f"---\ntitle: x\n---\n{words}\n")
         assert "warning T04" in newsroom("check", "w48").out, words
+
+
+def test_a_post_that_nobody_has_written_is_not_mailed(newsroom: CommandLine) -> None:
+    name = newsroom("posts", "new", "A meeting", "--kind", "event").out.splitlines()[0]
+    text = (newsroom.root / name).read_text("utf-8")
+    assert "event:" in text and "18:00" in text
+    newsroom.write(name, text.replace("draft: true", "draft: false"))
+    key = name.removeprefix("posts/").removesuffix(".en.md")
+    newsroom.write("issues/w49.en.md", f"---\nposts: [{key}]\n---\n")
+    said = newsroom("compile", "w49", code=1).err
+    assert "the post still begins as it was made: `The opening: what happened" in said
+    appeal = newsroom("posts", "new", "Help", "--kind", "appeal").out.splitlines()[0]
+    assert "reply: true" in (newsroom.root / appeal).read_text("utf-8")
+    assert newsroom("posts", "list").err == "", "what was begun can be read"
+
+
+def test_a_check_takes_no_approval_back_and_a_compilation_says_so(
+    newsroom: CommandLine, catcher: Catcher
+) -> None:
+    newsroom("compile", "w48")
+    newsroom("approve", "w48")
+    time.sleep(0.02)
+    newsroom.write("posts/2026-11-24-harbour.en.md", STORY.replace("counted again", "voted"))
+    assert "this is what was approved" in newsroom("check", "w48").err
+    assert newsroom("issues", "show", "w48", "--json").json["approved"] is True
+    assert "were changed since it was compiled" in newsroom("approve", "w48", code=1).err
+    with newsroom.relay(catcher):
+        order = ("send", "w48", "--segment", "unions", "--yes")
+        at = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
+        newsroom(*order, "--at", at)
+        assert "This took the approval of w48 back" in newsroom("compile", "w48").err
+        assert "w48 was compiled anew since it was ordered" in newsroom(*order).err
+    assert newsroom("issues", "show", "w48", "--json").json["approved"] is True
+
+
+def test_a_newer_draft_is_not_passed_by(newsroom: CommandLine, catcher: Catcher) -> None:
+    newsroom("compile", "w48")
+    newsroom.write("posts/2026-11-26-new.en.md", "---\ntitle: New\n---\n\nNews.\n")
+    newsroom.write("issues/w49.en.md", "---\nposts: [2026-11-26-new, 2026-11-24-harbour]\n---\n")
+    with newsroom.relay(catcher):
+        said = newsroom("send", "--segment", "unions", "--yes", code=1).err
+        assert "the issue `w49` was drafted, but not compiled" in said
+        newsroom("send", "w48", "--segment", "unions", "--yes")
+    said = newsroom("compile", "w49").err
+    assert "the post 2026-11-24-harbour was in an issue that is sent already" in said

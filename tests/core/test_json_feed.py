@@ -112,3 +112,16 @@ def test_any_json(items: list[object]) -> None:
     found = read(json_feed(*items))
     assert found.found == len(items)
     assert all(one.title and one.source_id for one in found.items)
+
+
+def test_a_bare_number_is_of_its_feed_alone() -> None:
+    def ids(home: str) -> list[str]:
+        feed = {
+            "version": "https://jsonfeed.org/version/1.1",
+            "title": "J",
+            "home_page_url": home,
+            "items": [{"id": "1", "title": "One", "content_html": "<p>Hi, all of you.</p>"}],
+        }
+        return [item.source_id for item in json_feed.read(json.dumps(feed), "a.json").items]
+
+    assert ids("https://a.example.org") != ids("https://b.example.org")

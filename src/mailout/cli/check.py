@@ -96,9 +96,10 @@ def refuse_unfit(
     accepted: Collection[str],
     *,
     yes: bool,
+    approving: bool = False,
 ) -> None:
     """Nothing, if the issue may be sent. Raises: MailoutError naming what is wrong with it."""
-    refuse_stale(site, store, mailing_list, issue)
+    refuse_stale(site, store, mailing_list, issue, approving=approving)
     known = checking.rules()
     accepted = [one.upper() for one in accepted]
     for one in accepted:

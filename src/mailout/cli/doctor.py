@@ -75,6 +75,12 @@ def _checks(site: Site) -> Iterator[_Check]:
         yield _try(
             f"templates, for the list {mailing_list.id}", partial(_render, site, mailing_list)
         )
+        if "Example Town" in mailing_list.settings.postal_address:
+            yield _Check(
+                "who you are",
+                f"lists/{mailing_list.id}.toml has the starter's invented postal address still",
+                fatal=False,
+            )
     yield _try("posts", lambda: sources.read_posts(site.root, language))
     yield _try("issues", lambda: sources.read_issues(site.root, language))
     yield _try("store", lambda: _store(site))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import click
 
 from mailout.cli.check import refuse_unfit
-from mailout.cli.console import JSON, as_json, local, opened, read_site, say, table
+from mailout.cli.console import JSON, as_json, local, note, opened, read_site, say, table
 from mailout.cli.publishing import (
     compile_and_save,
     default_language,
@@ -157,7 +157,13 @@ def compile_command(context: click.Context, issue: str | None) -> None:
     site = read_site(context)
     with opened(site) as store:
         name = issue or _newest_file(site)
+        with store.reading() as tx:
+            before = issues.find(tx, name)
         compiled = compile_and_save(site, store, name)
+        if before is not None and before.is_approved and not compiled.is_approved:
+            note(
+                f"This took the approval of {name} back: what is ordered of it waits for a new one."
+            )
         with store.reading() as tx:
             variants = issues.variants(tx, compiled.id)
     table(
@@ -189,7 +195,9 @@ def approve_command(context: click.Context, issue: str, accept: tuple[str, ...])
             raise MailoutError(
                 f"the issue `{issue}` was sent already", fix="Write a new one for a correction."
             )
-        refuse_unfit(site, store, site.list_named(found.list_id), found, accept, yes=False)
+        refuse_unfit(
+            site, store, site.list_named(found.list_id), found, accept, yes=False, approving=True
+        )
         with store.writing() as tx:
             issues.approve(tx, found, datetime.now(UTC))
     say(f"Approved: {issue} ({found.content_hash[:12]}). `mailout send {issue} --segment NAME`.")

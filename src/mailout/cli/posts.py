@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import click
@@ -13,7 +13,7 @@ from mailout.cli.posts_import import import_command
 from mailout.cli.publishing import default_language, posts_for
 from mailout.core import front_matter
 from mailout.core.errors import UsageError, nearest
-from mailout.core.post import KINDS, USABLE
+from mailout.core.post import BEGINNING, KINDS, USABLE
 from mailout.core.slug import slug
 from mailout.publish import sources
 from mailout.store import issues
@@ -49,11 +49,28 @@ def new(context: click.Context, title: str, language: str | None, kind: str) -> 
     today = datetime.now(UTC).astimezone(ZoneInfo(site.identity.timezone)).date()
     code = language or default_language(site)
     name = f"{today.isoformat()}-{slug(title)}.{code}.md"
-    head = {"title": title, "date": today, "kind": kind, "draft": True}
-    body = "\nThe opening: what happened, where, when.\n\n<!--more-->\n\nThe rest.\n"
+    head = {
+        "title": title,
+        "date": today,
+        "kind": kind,
+        **_asked(kind, today, site.identity.timezone),
+        "draft": True,
+    }
+    opening, rest = BEGINNING
+    body = f"\n{opening}\n\n<!--more-->\n\n{rest}\n"
     sources.write_new(site.root, "posts", name, front_matter.join(head, body))
     say(f"posts/{name}")
     say("Write it, set `draft: false`, then `mailout issues new` or `mailout send`.")
+
+
+def _asked(kind: str, today: date, timezone: str) -> dict[str, object]:
+    """What a post of some kinds is not complete without, to be filled in."""
+    if kind == "event":
+        start = f"{(today + timedelta(days=14)).isoformat()} 18:00"
+        return {"event": {"start": start, "place": "", "timezone": timezone}}
+    if kind == "appeal":
+        return {"actions": [{"type": "sign", "label": "Sign the appeal", "reply": True}]}
+    return {}
 
 
 @posts_command.command("list")

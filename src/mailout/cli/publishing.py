@@ -43,11 +43,15 @@ def compile_plan(site: Site, store: Store, mailing_list: MailingList, plan: Issu
     posts = posts_for(site, mailing_list, plan.posts)
     with store.reading() as tx:
         wanted = readiness.editions(tx, mailing_list.id, mailing_list.settings.blocked_in)
+        sent = issues.posts_in_sent(tx, mailing_list.id, other_than=plan.name)
     templates, now = read_templates(site.root), datetime.now(UTC)
     named = [one.signatory for one in signatories.listed(store)] if plan.signatories else []
     compiled = compile.compile_issue(site, mailing_list, plan, posts, templates, now, wanted, named)
     for warning in compiled.warnings:
         note(f"{plan.name}: {warning}")
+    for key in plan.posts:
+        if key in sent:
+            note(f"{plan.name}: the post {key} was in an issue that is sent already")
     return compiled
 
 
@@ -88,9 +92,11 @@ def compile_and_save(site: Site, store: Store, name: str) -> Issue:
     return issue
 
 
-def refuse_stale(site: Site, store: Store, mailing_list: MailingList, issue: Issue) -> None:
-    """Nothing, if what is compiled of the issue is what its files say; of an approved one the
-    difference is told. Raises: MailoutError."""
+def refuse_stale(
+    site: Site, store: Store, mailing_list: MailingList, issue: Issue, *, approving: bool = False
+) -> None:
+    """Nothing, if what is compiled of the issue is what its files say; when one that is approved is
+    sent, the difference is told. Raises: MailoutError."""
     if not issue.content_hash:
         raise MailoutError(
             f"somebody whom `{issue.name}` names took that back since it was compiled",
@@ -98,7 +104,7 @@ def refuse_stale(site: Site, store: Store, mailing_list: MailingList, issue: Iss
         )
     if not is_stale(site, store, mailing_list, issue):
         return
-    if issue.is_approved:
+    if issue.is_approved and not approving:
         note(f"Files were changed since {issue.name} was approved: what was approved is sent.")
         return
     raise MailoutError(
@@ -116,14 +122,19 @@ def is_stale(site: Site, store: Store, mailing_list: MailingList, issue: Issue) 
 
 
 def compiled_unless_out(site: Site, store: Store, name: str) -> Issue:
-    """The issue, compiled anew from its files; as it was recorded once a delivery is out.
-
-    Raises: MailoutError.
+    """The issue, compiled anew from its files; as it was recorded once it is approved, which only
+    `mailout compile` takes back, or a delivery is out. Raises: MailoutError.
     """
     with store.reading() as tx:
         found = issues.find(tx, name)
-        if found is not None and issues.has_deliveries(tx, found.id):
-            return found
+        is_out = found is not None and issues.has_deliveries(tx, found.id)
+    if found is not None and (is_out or found.is_approved):
+        if not is_out and is_stale(site, store, site.list_named(found.list_id), found):
+            note(
+                f"Files were changed since {name} was approved, and this is what was approved: "
+                f"`mailout compile {name}` takes the changes up."
+            )
+        return found
     return compile_and_save(site, store, name)
 
 

@@ -143,6 +143,8 @@ def _send(site: Site, store: Store, order: _Order) -> int:
             _nothing(order, "every ready post was sent already")
             return 0
         target = Target(issue)
+    elif not order.issue and target.dispatch is None:
+        _refuse_forgotten_draft(site, store, order, newer_than=target.issue.name)
     dispatch = target.dispatch
     if dispatch is not None:
         dispatch = _changed(site, store, order, target.issue, dispatch)
@@ -193,6 +195,8 @@ def _begin(site: Site, store: Store, order: _Order, issue: Issue, dispatch: Disp
     """Whether the dispatch is to be sent now, its deliveries made; a late one is asked about."""
     now = datetime.now(UTC)
     if dispatch.at is not None and dispatch.at > now:
+        if not _fresh(store, issue).is_approved:
+            _approve_anew(site, store, order, issue)
         when = console.local(dispatch.at, site)
         if order.json:
             _show_report(store, issue, dispatch, order)
@@ -209,20 +213,31 @@ def _begin(site: Site, store: Store, order: _Order, issue: Issue, dispatch: Disp
                 "calls it off.",
             )
         note(f"{issue.name} to {order.segment}: {why}.")
-    with store.reading() as tx:
-        issue = issues.get(tx, issue.id)  # it may have been approved just now
-    anew = not issue.is_approved
-    if anew:
-        note(f"{issue.name} was compiled anew since it was ordered.")
-        refuse_unfit(site, store, order.mailing_list, issue, order.accept, yes=order.yes)
-    if (why or anew) and not order.yes:
+    if not _fresh(store, issue).is_approved:
+        _approve_anew(site, store, order, issue)
+    elif why and not order.yes:
         _ask_for_count(plan.preview(store, _choice(order, issue.id)).total)
     with store.writing() as tx:
-        if anew:
-            issues.approve(tx, issue, now)
         plan.enqueue(tx, order.mailing_list, dispatch, now)
     refresh(site, store)  # before the first mail, which links there
     return True
+
+
+def _fresh(store: Store, issue: Issue) -> Issue:
+    """The issue as it is recorded now: it may have been approved, or compiled, since."""
+    with store.reading() as tx:
+        return issues.get(tx, issue.id)
+
+
+def _approve_anew(site: Site, store: Store, order: _Order, issue: Issue) -> None:
+    """Nothing, once an issue that was compiled anew after it was ordered is approved again."""
+    issue = _fresh(store, issue)
+    note(f"{issue.name} was compiled anew since it was ordered.")
+    refuse_unfit(site, store, order.mailing_list, issue, order.accept, yes=order.yes)
+    if not order.yes:
+        _ask_for_count(plan.preview(store, _choice(order, issue.id)).total)
+    with store.writing() as tx:
+        issues.approve(tx, issue, datetime.now(UTC))
 
 
 def _make_issue(site: Site, store: Store, order: _Order) -> Issue | None:
@@ -238,14 +253,15 @@ def _make_issue(site: Site, store: Store, order: _Order) -> Issue | None:
     return compile_and_save(site, store, drafted.name)
 
 
-def _refuse_forgotten_draft(site: Site, store: Store, order: _Order) -> None:
-    """A draft with the same posts is probably what was meant: composing would double it."""
-    drafts = uncompiled(site, store, order.mailing_list)
+def _refuse_forgotten_draft(site: Site, store: Store, order: _Order, newer_than: str = "") -> None:
+    """A draft with the same posts is probably what was meant: composing would double it, and what
+    is older than it was perhaps left behind."""
+    drafts = [one for one in uncompiled(site, store, order.mailing_list) if one > newer_than]
     if drafts:
         raise MailoutError(
             f"the issue `{drafts[-1]}` was drafted, but not compiled",
             fix=f"`mailout compile {drafts[-1]}` makes it the next to be sent; or take it out of "
-            "issues/.",
+            "issues/, or name the issue that is meant.",
         )
 
 

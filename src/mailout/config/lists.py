@@ -101,7 +101,11 @@ def _check_languages(settings: ListSettings, line: Callable[..., str]) -> None:
     for asked, choices in settings.fallback.items():
         for code in (asked, *choices):
             if code not in settings.languages and code != language.EVERY_OTHER:
-                raise _unknown(code, settings, line("fallback", asked))
+                raise BadFile(
+                    f"`{code}` in [fallback] is not among the list's languages",
+                    where=line("fallback", asked),
+                    fix=f"Take the line away, or add `{code}` to `languages`.",
+                )
     named = [("signature", settings.signature), ("press", settings.press.boilerplate)]
     named += [("categories", labels) for labels in settings.categories.values()]
     for table, texts in named:

@@ -24,6 +24,10 @@ _IGNORED = """\
 mailout.db*
 build/
 keys.toml
+people/
+*.csv
+*.tsv
+*.xlsx
 """
 
 

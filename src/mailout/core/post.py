@@ -40,6 +40,9 @@ STATUSES = ("ready", "archived", "draft", "future", "private", "trash", "passwor
 USABLE = ("ready", "archived")
 """The statuses of posts that may be mailed: with the next issue, or if one names them."""
 
+BEGINNING = ("The opening: what happened, where, when.", "The rest.")
+"""The lines that a new post is begun with; a post that has one of them is not written yet."""
+
 KEYS = frozenset(
     [
         "title",

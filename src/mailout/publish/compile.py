@@ -15,11 +15,11 @@ from mailout import catalogue
 from mailout.core import language as languages
 from mailout.core import parity, places, plain
 from mailout.core.edition import Edition
-from mailout.core.errors import BadFile, MailoutError, nearest
+from mailout.core.errors import BadFile, MailoutError, nearest, place
 from mailout.core.inline import inline
 from mailout.core.issue import IssuePlan, Variant, Wording
 from mailout.core.message import BadHeader, ListHeaders, list_headers, prepare_message
-from mailout.core.post import USABLE, Post
+from mailout.core.post import BEGINNING, USABLE, Post
 from mailout.core.render import Templates
 from mailout.core.signatory import Signatory
 from mailout.core.site import MailingList, Site
@@ -158,6 +158,14 @@ def _chosen_posts(plan: IssuePlan, posts: Posts) -> list[Mapping[str, Post]]:
         for post in posts[key].values():
             if post.status not in USABLE:
                 raise _kept_back(post)
+            for line in BEGINNING:
+                if line in post.body.split("\n"):
+                    at = post.body_line + post.body.split("\n").index(line)
+                    raise BadFile(
+                        f"the post still begins as it was made: `{line}`",
+                        where=place(post.file, at),
+                        fix="Write it, or set `draft: true`.",
+                    )
             words = post.body + post.title + post.excerpt
             found = PATTERN.search(words) or places.PATTERN.search(words)
             if found:

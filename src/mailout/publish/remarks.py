@@ -38,6 +38,8 @@ def on(
             yield f"{head}: the post is of a day to come, {post.date.isoformat()}"
         if post.kind == "appeal" and not post.actions:
             yield f"{head}: an appeal without `actions`: what is a reader to do?"
+        if post.kind == "event" and post.event is None:
+            yield f"{head}: an event without `event`: when and where is it?"
         yield from _on_language(post)
         yield from _on_times(site, post, now)
         yield from _on_words(post)

@@ -143,7 +143,7 @@ class Rounds:
         issue = issues.get(tx, dispatch.issue_id)
         if not issue.is_approved:
             what = f"{issue.name} was compiled anew since this was scheduled"
-            raise MailoutError(what, fix=f"`mailout approve {issue.name}`, then `mailout resume`.")
+            raise MailoutError(what, fix=f"`mailout approve {issue.name}` first.")
         if count := plan.enqueue(tx, self.site.list_named(dispatch.list_id), dispatch, now):
             self.tell("begun", {**self._named(tx, dispatch), "deliveries": count})
         return True

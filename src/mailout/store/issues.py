@@ -204,14 +204,16 @@ def has_deliveries(tx: Tx, issue_id: int) -> bool:
     return tx.execute(select(1).where(DELIVERY.c.issue_id == issue_id).limit(1)).first() is not None
 
 
-def posts_in_sent(tx: Tx, list_id: str) -> set[str]:
-    """The keys of the posts that the list's sent issues hold, those being sent and scheduled."""
+def posts_in_sent(tx: Tx, list_id: str, other_than: str = "") -> set[str]:
+    """The keys of the posts that the list's sent issues hold, those being sent and scheduled, but
+    for the issue of that name."""
     return set(
         tx.scalars(
             select(ISSUE_POST.c.post_key)
             .join(ISSUE, ISSUE.c.id == ISSUE_POST.c.issue_id)
             .where(
                 ISSUE.c.list_id == list_id,
+                ISSUE.c.name != other_than,
                 ISSUE.c.state != IssueState.CANCELLED,
                 select(1).where(DISPATCH.c.issue_id == ISSUE.c.id).exists(),
             )

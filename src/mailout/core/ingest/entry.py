@@ -127,3 +127,11 @@ def own_day(written: str) -> Date | None:
         except (ValueError, TypeError, IndexError, OverflowError):
             continue
     return None
+
+
+def scoped(own_id: str, link: str, home: str) -> str:
+    """An entry's id, told apart from those of other feeds: a bare number (`101`) without a link is
+    of the feed's home; an address or a `tag:` is its own."""
+    if not own_id or link or ":" in own_id or not home:
+        return own_id
+    return f"{home} {own_id}"

@@ -37,6 +37,7 @@ from mailout.core.ingest.entry import (
     openings_warned,
     own_day,
     protected,
+    scoped,
 )
 from mailout.core.ingest.item import Gathered, Item, Skipped
 from mailout.core.ingest.wxr_entries import not_well_formed
@@ -139,6 +140,7 @@ class _Reading:
         self.shown = shown
         home = _string(parsed.feed.get("link"))
         self.url = url or (home if words.is_web_address(home) else "")
+        self.home = home or url or words.plain(_string(parsed.feed.get("title")))
         self.warnings = warnings
         self.skipped: list[Skipped] = []
         self.openings: list[str] = []
@@ -199,7 +201,9 @@ class _Reading:
             self.skipped.append(Skipped(what, "it has neither a title nor a text"))
             return None
         date = _date(entry)
-        source_id = self.ids.unused(_string(entry.get("id")), link, hashed(title, date, html))
+        source_id = self.ids.unused(
+            scoped(_string(entry.get("id")), link, self.home), link, hashed(title, date, html)
+        )
         if not source_id:
             self.skipped.append(Skipped(what, "the feed holds it twice"))
             return None

@@ -26,6 +26,7 @@ from mailout.core.ingest.entry import (
     openings_warned,
     own_day,
     protected,
+    scoped,
 )
 from mailout.core.ingest.item import Gathered, Item, Skipped
 
@@ -68,6 +69,8 @@ class _Reading:
 
     def __init__(self, feed: Mapping[str, Any], url: str, warnings: list[str]) -> None:
         self.url = url or _string(feed.get("feed_url")) or _string(feed.get("home_page_url"))
+        home = _string(feed.get("home_page_url")) or self.url
+        self.home = home or words.plain(_string(feed.get("title")))
         self.author = _author(feed)
         self.warnings = warnings
         self.skipped: list[Skipped] = []
@@ -101,7 +104,9 @@ class _Reading:
         date = date or own_day(_string(entry.get("date_modified")))
         link = joined(self.url, _string(entry.get("url")).strip())
         link = link if words.is_web_address(link) and entry.get("url") else ""
-        source_id = self.ids.unused(_id(entry.get("id")), link, hashed(title, date, html))
+        source_id = self.ids.unused(
+            scoped(_id(entry.get("id")), link, self.home), link, hashed(title, date, html)
+        )
         if not source_id:
             self.skipped.append(Skipped(what, "the feed holds it twice"))
             return None
