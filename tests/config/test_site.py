@@ -235,7 +235,7 @@ def test_a_password_does_not_stand_in_the_file(site_root: Path) -> None:
     [
         ("from =", "sender =", "unknown key `sender`.*`from`"),
         ('languages = ["en"', 'languages = ["kz"', "a country, not a language.*`kk`"),
-        ('kk = ["ru"]', 'kk = ["fr"]', "`fr` is not among"),
+        ('kk = ["ru"]', 'kk = ["fr"]', "`fr` in .fallback. is not among"),
         ('contact = "contact@news.example.org"', 'contact = "somebody"', "`somebody`"),
         ('list_id = "bulletin.news.example.org"', 'list_id = "bulletin"', "not a List-Id"),
         ("[segments.unions]", '[segments."Die Gewerkschaft"]', "cannot be called"),

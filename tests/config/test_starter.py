@@ -32,7 +32,7 @@ def test_a_new_site_is_complete(tmp_path: Path) -> None:
     assert list((root / "posts").glob("*.en.md"))
     assert [path.name for path in (root / "issues").iterdir()] == [".gitkeep"]
     assert (root / ".gitignore").read_text().splitlines()[1:] == [
-        "mailout.db*", "build/", "keys.toml",
+        "mailout.db*", "build/", "keys.toml", "people/", "*.csv", "*.tsv", "*.xlsx",
     ]  # fmt: skip
     site = read_site(root)
     store = open_store(site.store.url, root)

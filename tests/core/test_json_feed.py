@@ -116,12 +116,13 @@ def test_any_json(items: list[object]) -> None:
 
 def test_a_bare_number_is_of_its_feed_alone() -> None:
     def ids(home: str) -> list[str]:
-        feed = {
+        raw = {
             "version": "https://jsonfeed.org/version/1.1",
             "title": "J",
             "home_page_url": home,
             "items": [{"id": "1", "title": "One", "content_html": "<p>Hi, all of you.</p>"}],
         }
-        return [item.source_id for item in json_feed.read(json.dumps(feed), "a.json").items]
+        items = feed.read(json.dumps(raw).encode(), "a.json").items
+        return [item.source_id for item in items]
 
     assert ids("https://a.example.org") != ids("https://b.example.org")
