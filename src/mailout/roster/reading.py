@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from mailout.core.errors import BadFile, UsageError, place
+from mailout.core.ingest.charset import BOMS
 
 MAX_CELL = 10_000
 """Characters of a cell; a longer one is a mistake of the program that wrote the file."""
@@ -27,13 +28,6 @@ MAX_CELL = 10_000
 DELIMITERS = (",", ";", "\t")
 _MAX_RECORD = 200_000  # characters of a row over all its lines: then a quote was left open
 _BLOCK = 1 << 16
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 _OPEN = "a quotation mark is opened in this row and not closed"
 _ADDRESS = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
 _SEPARATOR_LINE = re.compile(r"sep=([,;\t|])\s*", re.IGNORECASE)
@@ -151,7 +145,7 @@ def shown(value: str, most: int = 80) -> str:
 
 
 def _by_mark(head: bytes) -> tuple[str, int]:
-    for mark, encoding in _BOMS:
+    for mark, encoding in BOMS:
         if head.startswith(mark):
             return encoding, len(mark)
     return "utf-8", 0

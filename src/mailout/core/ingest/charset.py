@@ -14,13 +14,15 @@ import codecs
 import re
 from dataclasses import dataclass
 
-_BOMS = (
+BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+"""What a text may begin with, and the encoding that it tells."""
+
 _CYRILLIC = ("windows-1251", "koi8-r")
 # A superset that reads what the declared one should be; browsers do the same.
 _WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "iso-8859-1": "windows-1252"}
@@ -44,7 +46,7 @@ class Decoded:
 
 def decode(raw: bytes, declared: str = "", http: str = "") -> Decoded:
     """The text of `raw`; `declared` is what the file says, `http` what its server says."""
-    for mark, encoding in _BOMS:
+    for mark, encoding in BOMS:
         if raw.startswith(mark):
             return _patiently(raw[len(mark) :], encoding)
     if encoding := wide(raw):

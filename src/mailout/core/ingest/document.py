@@ -22,7 +22,7 @@ from mailout.core.errors import BadFile, place
 from mailout.core.ingest import charset as encodings
 from mailout.core.ingest import dates, markdown, plaintext
 from mailout.core.ingest.item import FILE, Gathered, Item, Skipped
-from mailout.core.ingest.pages import addresses, body, head
+from mailout.core.ingest.pages import body, tree
 from mailout.core.ingest.words import one_line, opening, told_language
 from mailout.core.ingest.writing import clean
 
@@ -112,15 +112,7 @@ def plain(text: str, shown: str, url: str, warnings: list[str]) -> Gathered:
 
 def _html(text: str, shown: str, url: str, warnings: list[str]) -> Gathered:
     """The one post of an HTML file: all of its body."""
-    hidden: list[str] = []
-    noted: dict[str, None] = {}
-    text = addresses.revealed(text, hidden)
-    try:
-        root = clean.tree(clean.readable(text, noted), body.TAGS, body.ATTRIBUTES)
-    except BadFile as error:
-        raise BadFile(error.what, where=shown, fix=error.fix) from None
-    told = head.read(text, url)
-    warnings += [f"{shown}: {line}" for line in (*hidden, *noted, *told.warnings)]
+    root, told = tree.read(text, shown, url, warnings)
     comments = body.without_comments(root)
     if _IS_PAGE.search(text):
         around = body.clear(root)

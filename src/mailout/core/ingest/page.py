@@ -21,9 +21,8 @@ from mailout.core.errors import BadFile
 from mailout.core.ingest import charset as encodings
 from mailout.core.ingest import dates, document, plaintext, words
 from mailout.core.ingest.item import Gathered, Item, Skipped
-from mailout.core.ingest.pages import addresses, body, head, saved
+from mailout.core.ingest.pages import body, head, saved, tree
 from mailout.core.ingest.words import one_line, told_language
-from mailout.core.ingest.writing import clean
 
 _MARKUP = re.compile(r"<(?:!doctype html|html|head|body|div|p|article|table|h[1-6]|br)\b", re.I)
 _MORE_CLASS = re.compile(r"(?:more-link|read-?more|continue-reading|readmore).*", re.I)
@@ -48,15 +47,7 @@ def read(raw: bytes, shown: str, url: str = "", charset: str = "") -> Gathered:
 
 
 def _html(text: str, shown: str, url: str, warnings: list[str]) -> Gathered:
-    hidden: list[str] = []
-    noted: dict[str, None] = {}
-    text = addresses.revealed(text, hidden)
-    try:
-        root = clean.tree(clean.readable(text, noted), body.TAGS, body.ATTRIBUTES)
-    except BadFile as error:
-        raise BadFile(error.what, where=shown, fix=error.fix) from None
-    told = head.read(text, url)
-    warnings += [f"{shown}: {line}" for line in (*hidden, *noted, *told.warnings)]
+    root, told = tree.read(text, shown, url, warnings)
     comments = body.without_comments(root)
     body.clear(root)
     there = body.weight(root)
