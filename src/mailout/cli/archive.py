@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from mailout.cli.console import JSON, as_json, note, opened, read_site, say
+from mailout.cli.console import JSON, as_json, counted, note, opened, read_site, say
 from mailout.config.templates import read_templates
 from mailout.core.archive import FOLDER
 from mailout.core.errors import MailoutError
@@ -55,10 +55,10 @@ def build(context: click.Context, as_json_: bool) -> None:
     for one in built.left_out:
         say(f"left out: {one.what}: {one.why}")
     counts = [(built.issues, "issue"), (built.posts, "post"), (built.languages, "language")]
-    issues, posts, languages = (_counted(len(found), word) for found, word in counts)
+    issues, posts, languages = (counted(len(found), word) for found, word in counts)
     say(f"{FOLDER}/: {issues} and {posts} in {languages}")
     say(
-        f"{_counted(len(changes.added), 'file')} added, {len(changes.changed)} changed,"
+        f"{counted(len(changes.added), 'file')} added, {len(changes.changed)} changed,"
         f" {len(changes.removed)} removed, {changes.unchanged} as they were"
     )
     say(f"Its address is {site.archive_url}/")
@@ -85,7 +85,3 @@ def refresh(site: Site, store: Store) -> None:
         build_archive(site, store)
     except MailoutError as error:
         note(f"The archive could not be built: {error}")
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

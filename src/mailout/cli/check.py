@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import click
 
-from mailout.cli.console import JSON, as_json, note, opened, read_site, say, table
+from mailout.cli.console import JSON, as_json, counted, note, opened, read_site, say, table
 from mailout.cli.publishing import compiled_unless_out, refuse_stale
 from mailout.cli.sending import signers_of
 from mailout.core.check.rule import Finding, Severity
@@ -157,11 +157,11 @@ def _list_rules(as_json_: bool) -> None:
 def _show(issue: Issue, checked: Checked) -> None:
     for one in checked.findings:
         say(_line(one))
-    counts = [f"{len(checked.of(one))} {_PLURALS[one]}" for one in Severity]
-    say(f"{issue.name}: {', '.join(counts)}; {checked.rendered} readers' messages were made.")
+    counts = [counted(len(checked.of(one)), _WORDS[one]) for one in Severity]
+    say(f"{issue.name}: {', '.join(counts)}; made for {counted(checked.rendered, 'reader')}.")
 
 
-_PLURALS = {Severity.REFUSE: "errors", Severity.WARN: "warnings", Severity.NOTE: "notes"}
+_WORDS = {Severity.REFUSE: "error", Severity.WARN: "warning", Severity.NOTE: "note"}
 
 
 def _line(one: Finding) -> str:

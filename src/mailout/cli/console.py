@@ -193,3 +193,8 @@ def _not_one_moment(text: str, readings: Sequence[datetime], zone: tzinfo) -> Us
         where="--at",
         fix=f"Write one of them: `{first:%Y-%m-%d %H:%M}Z` or `{second:%Y-%m-%d %H:%M}Z`.",
     )
+
+
+def counted(number: int, word: str) -> str:
+    """A number with its word, in the plural where it is not one: `1 file`, `0 files`."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
