@@ -9,7 +9,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.exc import IntegrityError
 
 from mailout.core.errors import MailoutError
-from mailout.store import schema
+from mailout.core.issue import Variant, content_hash
+from mailout.store import issues, schema
 from mailout.store.engine import Store
 from mailout.store.tables import metadata
 
@@ -38,6 +39,22 @@ def test_what_was_claimed_is_queued_again(bare_store: Store) -> None:
     assert tuple(found) == ("queued", "", None)
 
 
+def test_an_issue_that_was_approved_before_editions_stays_as_it_was(bare_store: Store) -> None:
+    schema.upgrade(bare_store, "0003")
+    before = Variant("en", "Strike", "<p>x</p>", "x")
+    hash_ = content_hash((before,))
+    with bare_store.engine.begin() as connection:
+        connection.exec_driver_sql(_ONE_CLAIMED[0].replace("'x', 'x'", f"'{hash_}', '{hash_}'"))
+        connection.exec_driver_sql(_ONE_VARIANT.replace("HASH", before.hash))
+    schema.upgrade(bare_store)
+    with bare_store.reading() as tx:
+        issue = issues.find(tx, "w47")
+        assert issue is not None and issue.is_approved
+        assert issue.flags == issues.PLAIN
+        assert issues.variants(tx, issue.id) == (before,)
+        assert content_hash(issues.variants(tx, issue.id)) == issue.content_hash
+
+
 def test_a_state_that_is_none_is_refused(bare_store: Store) -> None:
     schema.upgrade(bare_store)
     with bare_store.engine.begin() as connection:
@@ -47,6 +64,10 @@ def test_a_state_that_is_none_is_refused(bare_store: Store) -> None:
         connection.exec_driver_sql(_ONE_CLAIMED[-1].replace("claimed", "nonsense"))
 
 
+_ONE_VARIANT = (
+    "INSERT INTO variant (id, issue_id, language, edition, subject, html, text, hash)"
+    " VALUES (1, 1, 'en', 'full', 'Strike', '<p>x</p>', 'x', 'HASH')"
+)
 _ONE_CLAIMED = (
     "INSERT INTO issue (id, name, list_id, state, content_hash, approved_hash, created_at)"
     " VALUES (1, 'w47', 'bulletin', 'approved', 'x', 'x', '2026-11-24 10:00:00')",
