@@ -171,7 +171,7 @@ def test_lists_and_issues_may_stay_out(shelf: Shelf) -> None:
     assert built.issues == ("w47",)
     assert built.posts == ("strike",)
     assert {one.what: one.why for one in built.left_out} == {
-        "inside": "the list `members` says `archive = false`",
+        "inside": "the list `members` does not say `archive = true`",
         "gone": "the list `no-more` is no more",
         "secret": "the issue says `archive: false`",
     }

@@ -206,7 +206,7 @@ class ListSettings:
     description: str = ""
     reply_to: str = ""
     opt_in: Literal["double", "single"] = "double"
-    archive: bool = True
+    archive: bool = False
     why: Mapping[str, str] = field(default_factory=dict)
     fallback: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     segments: Mapping[str, SegmentSettings] = field(default_factory=dict)

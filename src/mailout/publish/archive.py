@@ -152,7 +152,7 @@ def _kept_back(site: Site, issue: Issue, plan: IssuePlan | None) -> str:
     if issue.list_id not in site.lists:
         return f"the list `{issue.list_id}` is no more"
     if not site.lists[issue.list_id].settings.archive:
-        return f"the list `{issue.list_id}` says `archive = false`"
+        return f"the list `{issue.list_id}` does not say `archive = true`"
     # As it said when it was compiled, whatever became of its file; or as it says since.
     public = issue.archived and (plan is None or plan.archive)
     return "" if public else "the issue says `archive: false`"
