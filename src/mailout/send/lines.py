@@ -179,8 +179,13 @@ class Lines:
             if pipeline is None:
                 return
             self._pipelines.add(pipeline)
-            await pipeline.closed.wait()
-            self._pipelines.discard(pipeline)
+            if self._over:  # let go while it was being opened
+                pipeline.quit()
+            try:
+                await pipeline.closed.wait()
+            finally:
+                pipeline.cut()  # open still, if the run itself has failed
+                self._pipelines.discard(pipeline)
             if not pipeline.accepted and not self._over:
                 self._barren += 1
                 self._rest(_BARREN, self._barren)

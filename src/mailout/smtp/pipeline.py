@@ -115,6 +115,15 @@ class Pipeline(asyncio.Protocol):
         if not self._under_way:
             self._say_goodbye()
 
+    def cut(self) -> None:
+        """Closes the connection at once and tells nobody what became of what was under way."""
+        self.closed.set()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+            self._transport = None
+
     def quit_when_idle(self) -> None:
         """Goes on as long as the source has envelopes, then ends the session."""
         self._ends_idle = True
@@ -374,12 +383,7 @@ class Pipeline(asyncio.Protocol):
         """Closes, and gives every envelope under way its outcome."""
         if self.closed.is_set():
             return
-        self.closed.set()
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._transport is not None:
-            self._transport.abort()
-            self._transport = None
+        self.cut()
         for number, transfer in enumerate(self._under_way):
             if transfer.written:
                 text = f"{why} with the message on the wire"
