@@ -112,6 +112,10 @@ class Catcher:
         with self._lock:
             return list(self._kept)
 
+    @property
+    def open_connections(self) -> int:
+        return len(self._conversations)
+
     def message(self, number: int) -> Caught | None:
         """The message of that number; None if there is none, or none any more."""
         return next((caught for caught in self.messages if caught.number == number), None)
