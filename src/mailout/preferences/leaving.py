@@ -92,10 +92,10 @@ def undo(store: Store, keys: Keys, token: str, now: datetime) -> Leaving | None:
     address is suppressed.
     """
     said = read_undo(keys.undo, token, now)
-    if said is None or not _is_to_undo(store, said.subscription_id):
+    if said is None or not _is_to_undo(store, said.id):
         return None
     with store.writing() as tx:
-        held = people.subscription(tx, said.subscription_id, hold=True)
+        held = people.subscription(tx, said.id, hold=True)
         if held is None or held.state is not SubscriptionState.UNSUBSCRIBED:
             return None
         before = _state_before(tx, held, said.expires - UNDO_FOR)

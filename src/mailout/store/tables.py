@@ -28,6 +28,8 @@ from mailout.core.delivery import DeliveryState
 from mailout.core.dispatch import DispatchState
 from mailout.core.event import EventKind
 from mailout.core.issue import IssueState
+from mailout.core.letter import LetterKind
+from mailout.core.request import RequestPurpose
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
 from mailout.store.columns import UtcTime, text_enum
@@ -105,12 +107,14 @@ class SubscriberTagRow(SQLModel, table=True):
 
 class SubscriptionRow(SQLModel, table=True):
     """One person on one list. `token` is the leave token that every mail carries; an empty
-    `edition` is the standard one (`core.edition`)."""
+    `edition` is the standard one (`core.edition`), an empty `frequency` every issue
+    (`core.frequency`). A pause ends at `paused_until`, if the reader set an end."""
 
     __tablename__ = "subscription"
     __table_args__ = (
         UniqueConstraint("subscriber_id", "list_id"),
         Index("ix_subscription_list_id_state", "list_id", "state"),
+        Index("ix_subscription_paused_until", "paused_until", **_where("paused_until IS NOT NULL")),
         {"sqlite_autoincrement": True},
     )
     id: int = _id()
@@ -119,6 +123,8 @@ class SubscriptionRow(SQLModel, table=True):
     state: SubscriptionState = _enum(SubscriptionState, "state")
     token: str = Field(unique=True)
     edition: str = ""
+    frequency: str = ""
+    paused_until: datetime | None = _time(nullable=True)
     joined_at: datetime = _time()
     changed_at: datetime = _time()
 
@@ -158,7 +164,8 @@ class SuppressionRow(SQLModel, table=True):
 class IssueRow(SQLModel, table=True):
     """`content_hash` is of the compiled variants, `approved_hash` of those approved; an `urgent`
     one overtakes others; one that is not `archived` stays out of the archive;
-    `signatories` tells that it names people, who may take that back."""
+    `signatories` tells that it names people, who may take that back. A `digest` (weekly,
+    monthly) is for the readers of that frequency, any other issue for the rest."""
 
     __tablename__ = "issue"
     id: int = _id()
@@ -170,6 +177,7 @@ class IssueRow(SQLModel, table=True):
     urgent: bool = False
     archived: bool = True
     signatories: bool = False
+    digest: str = ""
     created_at: datetime = _time()
     compiled_at: datetime | None = _time(nullable=True)
     approved_at: datetime | None = _time(nullable=True)
@@ -294,6 +302,81 @@ class BucketRow(SQLModel, table=True):
     slowed_at: datetime | None = _time(nullable=True)
 
 
+class RequestRow(SQLModel, table=True):
+    """What somebody asked for on a page and has to confirm by a link mailed to the address.
+
+    Only the hash of the link's token is kept. A request is used once: confirming deletes it,
+    and so does its expiry.
+    """
+
+    __tablename__ = "request"
+    id: int = _id()
+    purpose: RequestPurpose = _enum(RequestPurpose, "purpose")
+    token_hash: str = Field(unique=True)
+    address_key: str = Field(index=True)
+    subscriber_id: int | None = Field(
+        default=None,
+        sa_column=Column(_BIG, ForeignKey("subscriber.id", ondelete="CASCADE"), index=True),
+    )
+    list_id: str
+    language: str
+    said: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    created_at: datetime = _time()
+    expires_at: datetime = Field(sa_column=Column(UtcTime, nullable=False, index=True))
+
+
+class LetterRow(SQLModel, table=True):
+    """One mail to one address that belongs to no issue: a confirmation, a link, a report.
+
+    Once it has an end, address and values are emptied; what stays for a while is the keyed
+    `abuse_key`, by which letters to one mailbox are counted.
+    """
+
+    __tablename__ = "letter"
+    __table_args__ = (
+        Index("ix_letter_abuse_key_created_at", "abuse_key", "created_at"),
+        Index("ix_letter_open", "next_at", **_where("state IN ('queued', 'sending')")),
+        {"sqlite_autoincrement": True},  # Message-IDs are made of their numbers
+    )
+    id: int = _id()
+    kind: LetterKind = _enum(LetterKind, "kind")
+    list_id: str
+    language: str
+    address: str
+    address_key: str = Field(index=True)
+    abuse_key: str
+    said: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    state: DeliveryState = _enum(DeliveryState, "state")
+    attempts: int = 0
+    created_at: datetime = _time()
+    next_at: datetime = _time()
+    expires_at: datetime = _time()
+    worker: str = ""
+    lease_until: datetime | None = _time(nullable=True)
+    last_text: str = ""
+
+
+class LeaveReasonRow(SQLModel, table=True):
+    """Why somebody left, if they said so; nothing here tells who."""
+
+    __tablename__ = "leave_reason"
+    __table_args__ = (Index("ix_leave_reason_list_id_at", "list_id", "at"),)
+    id: int = _id()
+    list_id: str
+    reason: str
+    words: str = ""
+    at: datetime = _time()
+
+
+class ChoreRow(SQLModel, table=True):
+    """Work that is to be done once there is time for it, such as rewriting the file after an
+    erasure."""
+
+    __tablename__ = "chore"
+    name: str = Field(primary_key=True)
+    due_at: datetime = _time()
+
+
 def _table(row: type[SQLModel]) -> Table:
     return cast(Table, vars(row)["__table__"])
 
@@ -310,3 +393,7 @@ DISPATCH = _table(DispatchRow)
 DELIVERY = _table(DeliveryRow)
 EVENT = _table(EventRow)
 BUCKET = _table(BucketRow)
+REQUEST = _table(RequestRow)
+LETTER = _table(LetterRow)
+LEAVE_REASON = _table(LeaveReasonRow)
+CHORE = _table(ChoreRow)
