@@ -18,6 +18,8 @@ import click
 from mailout.cli import console
 from mailout.cli.console import JSON, as_json, local, note, opened, read_site, say, table
 from mailout.cli.editions import edition_
+from mailout.cli.frequencies import frequency_, pause_, resume_
+from mailout.cli.leave_reasons import reasons_
 from mailout.core.errors import MailoutError, UsageError
 from mailout.core.subscriber import Subscriber
 from mailout.core.subscription import SubscriptionState
@@ -39,7 +41,8 @@ def subscribers_command() -> None:
     """
 
 
-subscribers_command.add_command(edition_)
+for command in (edition_, frequency_, pause_, resume_, reasons_):
+    subscribers_command.add_command(command)
 
 
 @subscribers_command.command("import")
@@ -347,9 +350,7 @@ def _print_report(report: ImportReport) -> None:
     if report.dry_run:
         say("A dry run: nothing was written.")
     counts = ("rows_read", "added", "updated", "unchanged", "duplicates")
-    rows: list[tuple[str, object]] = [
-        (name.replace("_", " "), getattr(report, name)) for name in counts
-    ]
+    rows = [(name.replace("_", " "), getattr(report, name)) for name in counts]
     table(["rows", "#count"], [*rows, ("refused", len(report.refused))])
     by = {"status": report.by_status, "tag": report.by_tag, "language": report.by_language}
     listed = [

@@ -6,6 +6,7 @@
 | undo | keyed hash over subscription and expiry | take back a leave within 24 hours |
 | link (mailed, kept as a hash) | 16 random bytes | confirm one request, once |
 | session (in the settings' form) | keyed hash over subscriber and expiry | use the settings for half an hour |
+| reason (in the answer to a leave) | keyed hash over list, a random number and expiry | say once why, telling nobody who |
 | form (in the sign-up form) | keyed hash over a random number and the time | sign up once |
 | return path | hex (case-blind), keyed hash over delivery and list | name a report's delivery |
 | Message-ID | keyed hash of issue and address key | the same on a resend, telling nothing |
@@ -31,6 +32,7 @@ LEAVE_LENGTH = 22
 _SIGNED_MAC = 11
 _RETURN_MAC = 7
 _RETURN = b"return:"
+_REASON = b"reason:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,17 @@ def form_token(ring: Ring, random: bytes, expires: datetime) -> str:
 def read_form(ring: Ring, token: str, now: datetime) -> Signed | None:
     """The form's number and expiry; None if forged, broken or expired."""
     return _read(ring, b"form", token, now)
+
+
+def reason_token(ring: Ring, list_id: str, random: bytes, expires: datetime) -> str:
+    """32 url-safe characters, from 8 random bytes, that let whoever has just left a list say
+    why. They hold nothing of the person."""
+    return _sign(ring, _REASON + list_id.encode(), int.from_bytes(random), expires)
+
+
+def read_reason(ring: Ring, list_id: str, token: str, now: datetime) -> Signed | None:
+    """The token's random number and expiry; None if forged, broken, expired or another list's."""
+    return _read(ring, _REASON + list_id.encode(), token, now)
 
 
 def _sign(ring: Ring, purpose: bytes, number: int, expires: datetime) -> str:

@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from mailout.store.asked_tables import CHORE
 from mailout.store.columns import dialect_of
 from mailout.store.engine import Tx
-from mailout.store.tables import CHORE
 
 SCRUB = "scrub"
 """Erased bytes are to be taken out of the store's files (`store.erasure.scrub`)."""

@@ -2,57 +2,80 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from mailout.core.consent import GENESIS, Consent, chained
-from mailout.store.batch import insert_batch
-from mailout.store.engine import Tx
+from mailout.store.batch import chunks
+from mailout.store.columns import stored_moment
+from mailout.store.engine import PlainTx, Tx
 from mailout.store.tables import CONSENT
+
+_MOST = 1000  # rows in one statement
+_TYPES = {"number": "::bigint", "subscriber_id": "::bigint", "at": "::timestamptz"}
+_COLUMNS = (
+    "list_id", "number", "subscriber_id", "address_key", "action", "at", "wording", "language",
+    "source", "previous", "hash",
+)  # fmt: skip
+_APPEND = f"INSERT INTO consent ({', '.join(_COLUMNS)}) SELECT "
+_APPEND_ON = {
+    "sqlite": _APPEND
+    + ", ".join(f"value ->> {place}" for place in range(len(_COLUMNS)))
+    + " FROM json_each(:rows)",
+    "postgresql": _APPEND
+    + ", ".join(f"(value ->> {place}){_TYPES.get(name, '')}" for place, name in enumerate(_COLUMNS))
+    + " FROM json_array_elements(%(rows)s::json)",
+}
+_LAST = "SELECT number, hash FROM consent WHERE list_id = {} ORDER BY number DESC LIMIT 1"
+_LAST_ON = {"sqlite": _LAST.format(":chain"), "postgresql": _LAST.format("%(chain)s")}
 
 
 def append(tx: Tx, consents: Iterable[Consent]) -> None:
     """Nothing, once the evidence is appended to its lists' chains, in the order given."""
+    append_plain(tx.connection(), consents)
+
+
+def append_plain(plain: PlainTx, consents: Iterable[Consent]) -> None:
+    """What `append` does, within a transaction for plain SQL."""
     by_list: dict[str, list[Consent]] = {}
     for consent in consents:
         by_list.setdefault(consent.list_id, []).append(consent)
     for list_id, items in by_list.items():
-        _append_to(tx, list_id, items)
+        for some in chunks(items, _MOST):
+            _append_to(plain, list_id, some)
 
 
-def _append_to(tx: Tx, list_id: str, items: list[Consent]) -> None:
-    if tx.get_bind().dialect.name == "postgresql":
+def _append_to(plain: PlainTx, list_id: str, items: list[Consent]) -> None:
+    dialect = plain.dialect.name
+    if dialect == "postgresql":
         # One writer at a time to a chain; SQLite has one writer anyway.
-        tx.execute(text("SELECT pg_advisory_xact_lock(hashtext(:chain))"), {"chain": list_id})
-    last = tx.execute(
-        select(CONSENT.c.number, CONSENT.c.hash)
-        .where(CONSENT.c.list_id == list_id)
-        .order_by(CONSENT.c.number.desc())
-        .limit(1)
-    ).first()
+        lock = "SELECT pg_advisory_xact_lock(hashtext(%(chain)s))"
+        plain.exec_driver_sql(lock, {"chain": list_id})
+    last = plain.exec_driver_sql(_LAST_ON[dialect], {"chain": list_id}).first()
     number, previous = (last[0], last[1]) if last else (0, GENESIS)
     rows = []
     for consent in items:
         number += 1
         hash_ = chained(consent, previous)
         rows.append(
-            {
-                "list_id": list_id,
-                "number": number,
-                "subscriber_id": consent.subscriber_id,
-                "address_key": consent.address_key,
-                "action": consent.action,
-                "at": consent.at,
-                "wording": consent.wording,
-                "language": consent.language,
-                "source": consent.source,
-                "previous": previous,
-                "hash": hash_,
-            }
+            (
+                list_id,
+                number,
+                consent.subscriber_id,
+                consent.address_key,
+                consent.action,
+                stored_moment(consent.at, dialect),
+                consent.wording,
+                consent.language,
+                consent.source,
+                previous,
+                hash_,
+            )
         )
         previous = hash_
-    insert_batch(tx, CONSENT, rows)
+    plain.exec_driver_sql(_APPEND_ON[dialect], {"rows": json.dumps(rows, ensure_ascii=False)})
 
 
 def of_subscriber(tx: Tx, subscriber_id: int) -> list[Consent]:

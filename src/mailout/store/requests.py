@@ -10,8 +10,8 @@ from sqlalchemy import delete, insert, select
 
 from mailout.core.request import GOOD_FOR, RequestPurpose
 from mailout.core.token import link_hash
+from mailout.store.asked_tables import REQUEST
 from mailout.store.engine import Tx
-from mailout.store.tables import REQUEST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +31,7 @@ class Request:
 
 
 def add(tx: Tx, request: Request, token: str) -> None:
-    """Nothing, once the request can be confirmed by `token`; an older one of the same purpose for
-    the same address and list cannot be any more."""
-    drop(tx, request.purpose, request.address_key, request.list_id)
+    """Nothing, once the request can be confirmed by `token`."""
     tx.execute(
         insert(REQUEST).values(
             purpose=request.purpose,
@@ -75,6 +73,11 @@ def take(tx: Tx, purpose: RequestPurpose, token: str, now: datetime) -> Request 
     return _request(row) if row else None
 
 
+def withdraw(tx: Tx, token: str) -> None:
+    """Nothing, once `token` confirms nothing."""
+    tx.execute(delete(REQUEST).where(REQUEST.c.token_hash == link_hash(token)))
+
+
 def drop(tx: Tx, purpose: RequestPurpose, address_key: str, list_id: str) -> None:
     """Nothing, once no request of that purpose waits for the address on that list."""
     tx.execute(
@@ -83,6 +86,13 @@ def drop(tx: Tx, purpose: RequestPurpose, address_key: str, list_id: str) -> Non
             REQUEST.c.address_key == address_key,
             REQUEST.c.list_id == list_id,
         )
+    )
+
+
+def keys_of(tx: Tx, subscriber_id: int) -> list[str]:
+    """The address keys that a person's own requests are about."""
+    return list(
+        tx.scalars(select(REQUEST.c.address_key).where(REQUEST.c.subscriber_id == subscriber_id))
     )
 
 

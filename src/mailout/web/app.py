@@ -4,6 +4,8 @@
 |---|---|
 | GET, HEAD / | shows the lists |
 | /u/.. | leaving (`web.leaving`) |
+| /join/.., /j/.. | joining (`web.joining`) |
+| /p/.., /s/.., /settings, /a/.. | a reader's settings (`web.settings`) |
 | GET, HEAD /archive/.. | shows what was mailed (`web.archive`) |
 | GET, HEAD /healthz, /robots.txt | for machines |
 
@@ -30,11 +32,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mailout.config.templates import read_templates
 from mailout.core.archive import FOLDER
 from mailout.core.errors import MailoutError, TryLater
-from mailout.core.site import Site
+from mailout.core.site import MailingList, Site
 from mailout.store import schema
 from mailout.store.engine import Store
-from mailout.web import archive, leaving
+from mailout.web import archive, joining, leaving, settings
+from mailout.web.gate import Gate
 from mailout.web.house import METHODS, House, in_thread
+from mailout.web.limits import Limits
 from mailout.web.pages import PublicPages, plain
 
 log = logging.getLogger("mailout.web")
@@ -54,6 +58,9 @@ def make_app(site: Site, store: Store) -> FastAPI:
     house = House(site, store, pages)
     _add_home(app, house)
     leaving.add_to(app, house)
+    gate = Gate(site, Limits(site.pages))
+    joining.add_to(app, house, gate)
+    settings.add_to(app, house, gate)
     if site.archive.enabled:
         _add_archive(app, site, pages)
     _add_machine_pages(app, site, store, pages)
@@ -67,8 +74,20 @@ def _add_home(app: FastAPI, house: House) -> None:
             request,
             "home",
             house.pages.language_of_stranger(request),
-            lists=[house.described(list_id) for list_id in house.site.lists],
+            lists=[
+                {**house.described(one.id), "join_url": _join_url(house, one, request)}
+                for one in house.site.lists.values()
+            ],
+            settings_url=house.pages.path(
+                "settings", language=house.pages.chosen_language(request)
+            ),
         )
+
+
+def _join_url(house: House, one: MailingList, request: Request) -> str:
+    if not one.settings.join:
+        return ""
+    return house.pages.path("join", one.id, language=house.pages.chosen_language(request))
 
 
 def _add_archive(app: FastAPI, site: Site, pages: PublicPages) -> None:

@@ -13,6 +13,8 @@ from functools import partial
 from typing import TypeVar
 
 import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import Response
 
 from mailout.core.site import MailingList, Site
 from mailout.store.engine import Store
@@ -47,6 +49,23 @@ class House:
             "description": settings.description,
             "contact": settings.contact,
         }
+
+    def full(self, request: Request, contact: str) -> Response:
+        """The answer to one ask too many; it depends on no address."""
+        return self.pages.page(
+            request,
+            "full",
+            self.pages.language_of_stranger(request),
+            status=429,
+            more={"Retry-After": "3600"},
+            choice_of_language=False,
+            contact=contact,
+        )
+
+    def label(self, one: MailingList, segment: str, code: str) -> str:
+        """What a segment is called in a language, or in the list's first one."""
+        labels = one.choices[segment].label
+        return labels.get(code) or labels.get(one.default_language) or segment
 
 
 async def in_thread(function: Callable[..., T], *arguments: object) -> T:

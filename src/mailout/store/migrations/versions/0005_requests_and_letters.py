@@ -1,4 +1,5 @@
-"""Requests confirmed by a mailed link, single letters, frequencies, pauses with an end."""
+"""Requests confirmed by a mailed link, single letters, paper sheets, frequencies, pauses with an
+end."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -89,13 +90,22 @@ def upgrade() -> None:
     )
     op.create_table(
         "leave_reason",
-        sa.Column("id", _ID, primary_key=True, autoincrement=True),
+        sa.Column("once", sa.String(), primary_key=True),
         sa.Column("list_id", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("words", sa.String(), nullable=False),
         sa.Column("at", UtcTime(), nullable=False),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_leave_reason_list_id_at", "leave_reason", ["list_id", "at"])
+    op.create_table(
+        "sheet",
+        sa.Column("code", sa.String(), primary_key=True),
+        sa.Column("list_id", sa.String(), nullable=False),
+        sa.Column("language", sa.String(), nullable=False),
+        sa.Column("wording", sa.String(), nullable=False),
+        sa.Column("made_at", UtcTime(), nullable=False),
+    )
     op.create_table(
         "chore",
         sa.Column("name", sa.String(), primary_key=True),
