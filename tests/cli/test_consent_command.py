@@ -60,3 +60,17 @@ def test_a_sheet_is_printed_with_its_words_and_code(shell: CommandLine) -> None:
     assert "already" in shell("sheets", "new", "--out", str(out), code=2).err
     other = shell("sheets", "new", "--language", "fr", "--out", str(out) + "2", code=2)
     assert "not written in `fr`" in other.err
+
+
+def test_an_import_from_a_sheet_carries_its_words(shell: CommandLine) -> None:
+    shell("sheets", "new", "--out", str(shell.root / "sheet.html"))
+    (one,) = shell("sheets", "list", "--json").json
+    said = f"Sheet {one['code'].lower()}, signed 2026-11-20"
+    shell.write("stall.csv", PEOPLE)
+    stall = str(shell.root / "stall.csv")
+    shell("subscribers", "import", stall, "--list", "bulletin", "--consent", said)
+    (row,) = shell("consent", "show", "anna@example.org", "--json").json
+    assert row["wording"] == f"{said}: {one['wording']}"
+    wrong = "sheet AAAA-AAAA, signed yesterday"
+    other = shell("subscribers", "import", stall, "--list", "bulletin", "--consent", wrong, code=2)
+    assert "there is no sheet" in other.err

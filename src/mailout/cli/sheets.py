@@ -22,7 +22,7 @@ def sheets_command() -> None:
     """Print sheets to sign up on, for a stall or a meeting.
 
     What stands over the lines is kept under the sheet's code. When you have typed the lines into
-    a file, `mailout subscribers import FILE --sheet CODE --signed DAY` carries it as evidence.
+    a file, import it with `--consent "sheet CODE, signed DAY"`: the words come along as evidence.
     """
 
 

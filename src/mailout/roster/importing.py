@@ -30,7 +30,7 @@ from mailout.core.site import Site
 from mailout.core.subscription import SubscriptionState, stricter
 from mailout.core.suppression import SuppressionReason
 from mailout.roster import columns as columns_of
-from mailout.roster import entry, reading
+from mailout.roster import entry, reading, sheets
 from mailout.roster.entry import Entry
 from mailout.roster.evidence import Evidence, addresses_in, require_wording
 from mailout.roster.reading import Broken
@@ -95,7 +95,7 @@ def import_people(
     file that is no table of people; nothing is written then.
     """
     site.list_named(order.list_id)
-    wording = require_wording(order.consent)
+    wording = sheets.spelled_out(store, require_wording(order.consent))
     source = reading.inspect(file, name, order.encoding)
     table = reading.read(source, lambda cells: columns_of.fit(cells, order.columns))
     columns = columns_of.recognise(table.header, order.columns, name)

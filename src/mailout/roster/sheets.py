@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 
 from mailout.core import sheet
 from mailout.core.errors import UsageError
@@ -11,6 +12,8 @@ from mailout.core.sheet import Sheet
 from mailout.core.site import MailingList
 from mailout.store import sheets
 from mailout.store.engine import Store
+
+_NAMED = re.compile(r"sheet\s+([0-9a-z]{4}-?[0-9a-z]{4})\b", re.IGNORECASE)
 
 
 def make(
@@ -35,7 +38,7 @@ def found(store: Store, code: str) -> Sheet:
     if known is None:
         raise UsageError(
             f"there is no sheet `{code.strip()}`",
-            where="--sheet",
+            where="--consent",
             fix="The code stands at the foot of the sheet; `mailout sheets list` has all of them.",
         )
     return known
@@ -47,6 +50,8 @@ def listed(store: Store) -> list[Sheet]:
         return sheets.all_(tx)
 
 
-def evidence(known: Sheet, signed: date) -> tuple[str, str]:
-    """The words of consent and their source, for who signed the sheet on that day."""
-    return known.wording, f"sheet {known.code}, signed {signed.isoformat()}"
+def spelled_out(store: Store, consent: str) -> str:
+    """The words of consent of an import; those that begin with `sheet CODE` with the words that
+    stood over the signatures. Raises: UsageError if there is no such sheet."""
+    named = _NAMED.match(consent)
+    return f"{consent}: {found(store, named[1]).wording}" if named else consent
