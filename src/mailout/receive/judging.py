@@ -111,6 +111,12 @@ def lift_the_quiet(store: Store, site: Site, now: datetime) -> Counter[str]:
             changed += judge(tx, site, found, now)
 
 
+def standing_of(tx: Tx, site: Site, subscriber_id: int, now: datetime) -> Standing:
+    """How the address stands, judged now."""
+    [address] = records.load(tx, [subscriber_id])
+    return standing(address.record, terms_for(site, address.lists), now)
+
+
 def lift(tx: Tx, site: Site, subscriber_id: int, now: datetime) -> bool:
     """Whether the address was paused or stopped for bounces, and is well now, since an organiser
     says so: what came back by then is not counted any more."""
