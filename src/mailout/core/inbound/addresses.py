@@ -30,7 +30,8 @@ _AFTER_NAME = re.compile(
     r"(?i)(?:recipients?|rcpt to|address(?:es)?|to|user|an|à|a|empfänger|destinat[aá]rio"
     r"|destinatario"
     r"|destinataire|for|адрес[а-я]{0,4}|получател[а-я]{1,3}|收件人|宛先|for user|mailbox|account)"
-    r"(?: address)?[ \t]{0,3}(?:[:=：] ?)?(?:\"[^\"\n]{1,60}\"[ \t]{1,3}(?=<))?(?:(?:smtp|rfc822|mailto)[:;] ?)?"
+    r"(?: address)?[ \t]{0,3}(?:[:=：] ?)?(?:\"[^\"\n]{1,60}\"[ \t]{1,3}(?=<))?"
+    r"(?:(?:smtp|rfc822|mailto)[:;] ?)?"
     r"[ \t]{0,3}[<\[(\"']{0,2}$"
 )
 _SENDER_BEFORE = re.compile(
@@ -62,6 +63,7 @@ _ROLES = frozenset(
 )
 _IN_A_ROW = re.compile(r">?[,;/]? ?(?:\w{1,5} (?:\w{1,10} ){0,2})?<?")
 _IDENTIFIER = re.compile(r"[0-9a-f]{16}|^[0-9.]{10}|\.JavaMail\.", re.I)
+_LINK = re.compile(r"https?://[^\s<>\"]{1,2000}")
 _MOST = 200
 
 Known = Mapping[str, str]
@@ -135,6 +137,8 @@ def in_words(
     returned mail.
     """
     excluded = {folded(one) for one in not_these}
+    # In a link stands whom it was made for, or who made it.
+    words = _LINK.sub(lambda found: " " * len(found[0]), words)
     candidates = [
         (unwrapped(address), start)
         for address, start in find_addresses(words)

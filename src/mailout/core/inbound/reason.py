@@ -1,6 +1,7 @@
 """Why a mail came back: from what was said and from the codes, to a category.
 
-1. The server's own words, by rules; first those that it passes on from a server behind it. Words override codes: `5.7.1 user unknown` is a dead address.
+1. The server's own words, by rules; first those that it passes on from a server behind it. Words
+   override codes: `5.7.1 user unknown` is a dead address.
 2. The report's words, where the code says little (`5.0.0`, `5.7.1`, none).
 3. The most specific code anywhere. `x.0.0` counts as none.
 4. Weak rules, then the reply code.
@@ -26,7 +27,9 @@ _CODE = re.compile(
     r"([45][0257]\d)(?=[ \-:,;#(]|$)"
 )
 _END_OF_REPLY = re.compile(r"\n[ \t]*\n|\nGiving up on |\n[^\n]{0,40}>>> |\n-{3}")
-_PASSED_ON = re.compile(r"(?i)(?:->|\bsaid:?|\breturned:?|\breplied:?)\s{0,9}['\"]?(?=[45][0257]\d[ -])")
+_PASSED_ON = re.compile(
+    r"(?i)(?:->|\bsaid:?|\breturned:?|\breplied:?)\s{0,9}['\"]?(?=[45][0257]\d[ -])"
+)
 _MOST_REPLY = 700
 
 C = Category

@@ -26,10 +26,11 @@ from mailout.core.inbound.addresses import (
 )
 from mailout.core.inbound.category import Category, Fault, Kind
 from mailout.core.inbound.dsn import Told
-from mailout.core.inbound.kind import Seen, effective_action, kind_of, look
+from mailout.core.inbound.kind import effective_action, kind_of
 from mailout.core.inbound.mail import RETURNED, Fields, Mail, fields_of, open_mail
 from mailout.core.inbound.reason import explain, reply_in
 from mailout.core.inbound.rules import Rules
+from mailout.core.inbound.seen import Seen, look
 
 _MOST_WORDS = 8000
 _MOST_DIAGNOSTIC = 500
