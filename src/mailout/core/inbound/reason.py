@@ -116,11 +116,13 @@ def explain(
     words: Sequence[str] = (),
     status: str = "",
     action: str = "",
+    domain: str = "",
 ) -> Reason:
     """Why a mail to one recipient came back.
 
     `diagnostic` is the other server's reply, `words` what the report says of this recipient, the
-    nearest first; `status` and `action` are fields of a notification. Each may be empty.
+    nearest first; `status` and `action` are fields of a notification, `domain` is the recipient's.
+    Each may be empty.
     """
     reply = normal(diagnostic)
     said = [normal(text) for text in words]
@@ -128,19 +130,19 @@ def explain(
     code = reply_code(diagnostic) or next(filter(None, map(reply_code, words)), "")
     subject, detail = _numbers(best)
     certain = best is not None and detail > 0 and (subject, detail) not in _SAYS_LITTLE
-    category = _first(rules, (normal(_inner(diagnostic)), reply))
+    category = _first(rules, (normal(_inner(diagnostic)), reply), domain)
     if category is None and not (reply and certain):
-        category = _first(rules, said)
+        category = _first(rules, said, domain)
     is_temporary = _is_temporary(best, code)
     if category is None and best is not None:
         category = _by_status(subject, detail, is_temporary)
     if category is None and reply and certain:
-        category = _first(rules, said)
+        category = _first(rules, said, domain)
     category = (
         category
         or _SURE_SUBJECT.get(subject)
-        or rules.category(reply, weak=True)
-        or _first(rules, said, weak=True)
+        or rules.category(reply, weak=True, domain=domain)
+        or _first(rules, said, domain, weak=True)
         or _VAGUE_SUBJECT.get(subject)
         or _BY_CODE.get(code)
         or Category.UNKNOWN
@@ -158,15 +160,22 @@ def _inner(diagnostic: str) -> str:
     return diagnostic[passed_on[-1].end() :] if passed_on else ""
 
 
-def _first(rules: Rules, texts: Sequence[str], *, weak: bool = False) -> Category | None:
-    found = (rules.category(text, weak=weak) for text in texts if text)
+def _first(
+    rules: Rules, texts: Sequence[str], domain: str, *, weak: bool = False
+) -> Category | None:
+    found = (rules.category(text, weak=weak, domain=domain) for text in texts if text)
     return next((category for category in found if category is not None), None)
 
 
-def explain_refusal(rules: Rules, code: int, enhanced: str, text: str) -> Reason:
-    """Why a server refused or put off a mail in the session; the same rules as for a bounce."""
+def explain_refusal(rules: Rules, code: int, enhanced: str, text: str, domain: str = "") -> Reason:
+    """Why a server refused or put off a mail in the session; the same rules as for a bounce.
+
+    `code` is the reply's (550), `enhanced` its enhanced code (`5.1.1`) or empty, `text` the
+    server's words, `domain` the recipient's (lower case) or empty: it opens the rules that are for
+    one domain alone. `permanent` is true where the reply is a 5xx.
+    """
     diagnostic = " ".join(part for part in (str(code), enhanced, text) if part)
-    found = explain(rules, diagnostic=diagnostic, status=enhanced)
+    found = explain(rules, diagnostic=diagnostic, status=enhanced, domain=domain)
     return Reason(found.category, 500 <= code <= 599, found.status)
 
 

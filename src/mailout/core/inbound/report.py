@@ -217,7 +217,14 @@ class _Writer:
         reply = reply or next(filter(None, map(reply_in, words)), "")
         status = told.status if told else ""
         action = "delayed" if self.kind is Kind.DELAY else "failed"
-        reason = explain(self.rules, diagnostic=reply, words=words, status=status, action=action)
+        reason = explain(
+            self.rules,
+            diagnostic=reply,
+            words=words,
+            status=status,
+            action=action,
+            domain=(who or "").rpartition("@")[2].lower(),
+        )
         return Report(
             who,
             action,
