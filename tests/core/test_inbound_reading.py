@@ -213,6 +213,41 @@ def test_a_refusal_goes_through_the_same_rules(
     assert (found.category, found.fault, found.permanent) == (category, fault, permanent)
 
 
+@pytest.mark.parametrize(
+    ("text", "category"),
+    [
+        ("", "no-mailbox"),
+        ("Error", "no-mailbox"),
+        ("Mirabelle crumbs upon the velvet", "unknown"),
+        ("host mx.example.net answers: mirabelle crumbs", "unknown"),
+    ],
+)
+def test_a_bare_code_kills_nobody_for_words_that_no_rule_knows(text: str, category: str) -> None:
+    """550 is said of blocks as often as of dead addresses; `mx` in a host's name says nothing."""
+    assert explain_refusal(standard_rules(), 550, "", text).category == category
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "anna@example.net님에게 보낸 메일이 반송되었습니다.",
+        "收件人anna@example.net不存在",
+        "宛先anna@example.netへの配信に失敗しました。",
+        "Не доставлено: anna@example.net",
+    ],
+)
+def test_words_of_another_script_may_touch_an_address(words: str) -> None:
+    raw = letter("Undelivered Mail Returned to Sender", words, "MAILER-DAEMON@mx.example.com")
+    assert [report.recipient for report in told(raw).reports] == ["anna@example.net"]
+
+
+def test_an_internationalised_address_stays_whole() -> None:
+    raw = letter("failure notice", "<анна@почта.example>: user unknown", "MAILER-DAEMON@mx.test")
+    assert [report.recipient for report in told(raw).reports] == ["анна@почта.example"]
+    raw = letter("failure notice", "<anna@example.рф>: user unknown", "MAILER-DAEMON@mx.test")
+    assert [report.recipient for report in told(raw).reports] == ["anna@example.рф"]
+
+
 def test_every_category_has_a_fault_and_dead_ones_are_the_addresss() -> None:
     for category in Category:
         assert isinstance(category.fault, Fault)

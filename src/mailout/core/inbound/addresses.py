@@ -64,6 +64,8 @@ _ROLES = frozenset(
 _IN_A_ROW = re.compile(r">?[,;/]? ?(?:\w{1,5} (?:\w{1,10} ){0,2})?<?")
 _IDENTIFIER = re.compile(r"[0-9a-f]{16}|^[0-9.]{10}|\.JavaMail\.", re.I)
 _LINK = re.compile(r"https?://[^\s<>\"]{1,2000}")
+_TOUCHED_DOMAIN = re.compile(r"\.[a-z]{2,24}([^\x00-\u02af].*)$", re.I)
+_TOUCHED_LOCAL = re.compile(r"[\u3000-\ud7ff\uff00-\uffef]{1,60}(?=[a-z0-9])", re.I)
 _MOST = 200
 
 Known = Mapping[str, str]
@@ -90,6 +92,12 @@ def find_addresses(text: str) -> list[tuple[str, int]]:
         bare = _PREFIX.sub("", address).lstrip(".'`*|/=?&-~")
         start += len(address) - len(bare)
         local, _, domain = bare.rpartition("@")
+        # Where no blanks are written, words of another script touch the address.
+        if touched := _TOUCHED_DOMAIN.search(domain):
+            domain = domain[: touched.start(1)]
+        if touched := _TOUCHED_LOCAL.match(local):
+            start += touched.end()
+            local = local[touched.end() :]
         local = local.rstrip("'")
         if local and _is_domain(domain):
             found.append((f"{local}@{domain}", start))

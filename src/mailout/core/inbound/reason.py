@@ -4,7 +4,7 @@
    override codes: `5.7.1 user unknown` is a dead address.
 2. The report's words, where the code says little (`5.0.0`, `5.7.1`, none).
 3. The most specific code anywhere. `x.0.0` counts as none.
-4. Weak rules, then the reply code.
+4. Weak rules, then the reply code; that of a dead address only where no words stand beside it.
 
 The class of a code (4 or 5) says whether it was tried again, not whether the address is well.
 
@@ -31,6 +31,8 @@ _PASSED_ON = re.compile(
     r"(?i)(?:->|\bsaid:?|\breturned:?|\breplied:?)\s{0,9}['\"]?(?=[45][0257]\d[ -])"
 )
 _MOST_REPLY = 700
+_WORD = re.compile(r"[^\W\d_]{1,40}")
+_MOST_BARE = 2  # words beside a bare code: `550 Error`, `550 Not accepted`
 
 C = Category
 _BY_STATUS: dict[tuple[int, int], Category] = {
@@ -143,9 +145,8 @@ def explain(
         or _SURE_SUBJECT.get(subject)
         or rules.category(reply, weak=True, domain=domain)
         or _first(rules, said, domain, weak=True)
-        or _VAGUE_SUBJECT.get(subject)
-        or _BY_CODE.get(code)
-        or Category.UNKNOWN
+        or (Category.RATE_LIMITED if subject == 7 and is_temporary else _VAGUE_SUBJECT.get(subject))
+        or _by_code(code, reply)
     )
     if is_temporary and category is Category.NO_DOMAIN:
         category = Category.UNREACHABLE  # the DNS did not answer; it did not deny
@@ -188,6 +189,14 @@ def _by_status(subject: int, detail: int, is_temporary: bool) -> Category | None
     if found is None and subject == 6 and detail:
         return Category.BLOCKED_CONTENT
     return found
+
+
+def _by_code(code: str, reply: str) -> Category:
+    """What the bare code means. That of a dead address counts only where hardly a word stands
+    beside it: 550 is said of blocks as often, and those words we may not know."""
+    found = _BY_CODE.get(code, Category.UNKNOWN)
+    words = [word for word in _WORD.findall(reply) if len(word) > 2]
+    return Category.UNKNOWN if found.is_dead and len(words) > _MOST_BARE else found
 
 
 def _most_specific(*texts: str) -> str | None:
