@@ -1,7 +1,9 @@
 """What mails are, whom they name, and why: the corpus in tests/data/inbound, and single cases.
 
 The corpus is our own writing in each maker's layout, and reports that a real Postfix made
-(`postfix-real-*`), their host names replaced.
+(`postfix-real-*`), their host names replaced. `unseen-*` and `everyday-*` were written without
+regard to the rules, and read once before these were mended. `or_kind` and `also` in an
+expectation are readings that are as good.
 """
 
 from __future__ import annotations
@@ -57,8 +59,9 @@ def test_a_mail_of_the_corpus_is_read_as_expected(path: Path) -> None:
     expected = {report.get("recipient"): report for report in wanted.get("reports", ())}
     assert set(reports) == set(expected)
     for who, report in expected.items():
-        for key in set(report) - {"recipient"}:
-            assert getattr(reports[who], key) == report[key], (who, key)
+        for key in set(report) - {"recipient", "also"}:
+            others = report.get("also", ()) if key == "category" else ()
+            assert getattr(reports[who], key) in (report[key], *others), (who, key)
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)

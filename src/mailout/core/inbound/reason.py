@@ -32,7 +32,9 @@ _PASSED_ON = re.compile(
 )
 _MOST_REPLY = 700
 _WORD = re.compile(r"[^\W\d_]{1,40}")
-_MOST_BARE = 2  # words beside a bare code: `550 Error`, `550 Not accepted`
+_NO_WORDS = frozenset(
+    ("error", "failed", "failure", "rejected", "refused", "not", "accepted", "denied", "permanent")
+)
 
 C = Category
 _BY_STATUS: dict[tuple[int, int], Category] = {
@@ -192,11 +194,11 @@ def _by_status(subject: int, detail: int, is_temporary: bool) -> Category | None
 
 
 def _by_code(code: str, reply: str) -> Category:
-    """What the bare code means. That of a dead address counts only where hardly a word stands
-    beside it: 550 is said of blocks as often, and those words we may not know."""
+    """What the bare code means. That of a dead address counts only where nothing is said beside
+    it: 550 is said of blocks as often, and in words that we may not know."""
     found = _BY_CODE.get(code, Category.UNKNOWN)
-    words = [word for word in _WORD.findall(reply) if len(word) > 2]
-    return Category.UNKNOWN if found.is_dead and len(words) > _MOST_BARE else found
+    said_more = any(word not in _NO_WORDS for word in _WORD.findall(reply))
+    return Category.UNKNOWN if found.is_dead and said_more else found
 
 
 def _most_specific(*texts: str) -> str | None:
