@@ -163,6 +163,25 @@ def test_a_bounce_is_about_a_mail() -> None:
     assert told(to_us).kind is Kind.BOUNCE
 
 
+def test_a_daemon_that_writes_to_a_return_path_bounces_in_any_language() -> None:
+    """Nobody else knows that address; and an answer to it is no bounce, whoever writes it."""
+    words = "Ma thaineo lorbi: anna@example.com\n\nVelna ost.\n"
+    to_us = b"To: bounces+" + b"0123456789abcdef" * 2 + b"@"
+    strange = letter("Lorbi ma thaineo", words, "MAILER-DAEMON@mx.example.com")
+    assert told(strange).kind is Kind.OTHER
+    found = told(strange.replace(b"To: bulletin@", to_us))
+    assert (found.kind, found.reports[0].recipient) == (Kind.BOUNCE, "anna@example.com")
+    assert found.reports[0].category is Category.UNKNOWN
+    away = letter("Out of office", words, "postmaster@mx.example.com", X_Autoreply="yes")
+    assert told(away.replace(b"To: bulletin@", to_us)).kind is Kind.AUTO_REPLY
+
+
+def test_the_small_words_of_one_language_stand_in_words_of_another() -> None:
+    words = "Лист не доставлено отримувачу anna@example.com.\nПричина: скринька переповнена.\n"
+    [report] = told(letter("Лист не доставлено", words, "MAILER-DAEMON@mx.example.com")).reports
+    assert report.recipient == "anna@example.com"
+
+
 def test_a_person_behind_re_is_no_machine() -> None:
     """Our own subject may be about holidays, and people tell of theirs."""
     raw = letter("Re: Out of work, on holiday without pay", "I was there, too!\n\n> text\n")

@@ -35,7 +35,8 @@ _AFTER_NAME = re.compile(
     r"[ \t]{0,3}[<\[(\"']{0,2}$"
 )
 _SENDER_BEFORE = re.compile(
-    r"(?i)(?:(?<!generated )\b(?:from|by)|return-path|reply-to|sender(?: is)?|contact|von|от"
+    r"(?i)(?:(?<!generated )\b(?:from|by)|return-path|reply-to|sender(?: is)?|contact"
+    r"|\bvon\b|\bот\b"
     r"|message-id|message id|references|in-reply-to|(?:write|send|forward|reply) .{0,20}to|help"
     r"|support|assistance)[^\n@]{0,40}$|(?:sent by|sender is|sender:)\s{1,9}<?$"
 )

@@ -214,12 +214,12 @@ def _by_words(seen: Seen, rules: Rules, machine: bool) -> Kind | None:
         return Kind.BOUNCE
     # What a daemon writes of its own accord, and not of a mail, has no such subject or words.
     by_itself = is_generated(seen.mail.fields) and not seen.mail.attached
-    if (
-        is_daemon(seen)
-        and not letter
-        and not by_itself
-        and rules.category(normal(seen.words)) is not None
-    ):
+    if not is_daemon(seen) or letter or by_itself:
+        return None
+    # A daemon writes to a return path of one mail for no other reason, whatever its language.
+    if _is_to_return_path(seen) and not _answers_by_itself(seen, rules):
+        return Kind.BOUNCE
+    if rules.category(normal(seen.words)) is not None:
         return Kind.BOUNCE
     return None
 
@@ -251,13 +251,22 @@ def _is_about_a_mail(seen: Seen) -> bool:
     mail = seen.mail
     if mail.attached or "x-failed-recipients" in mail.fields or not seen.quoting.strip():
         return True
-    own: list[str] = []
-    for name in ("to", "delivered-to", "x-original-to"):
-        for value in mail.fields.all(name):
-            own += [address for address, _ in find_addresses(value)]
-    if any(map(_RETURN_PATH.search, own)) or len(seen.quoting) > len(seen.words) + 40:
+    if _is_to_return_path(seen) or len(seen.quoting) > len(seen.words) + 40:
         return True
-    return bool(in_words(seen.words, [*own, seen.sender], (), None))
+    return bool(in_words(seen.words, [*_receivers(seen), seen.sender], (), None))
+
+
+def _is_to_return_path(seen: Seen) -> bool:
+    """Whether it came to an address with a token, which only a mail of ours ever named."""
+    return any(map(_RETURN_PATH.search, _receivers(seen)))
+
+
+def _receivers(seen: Seen) -> list[str]:
+    fields = seen.mail.fields
+    values = [
+        value for name in ("to", "delivered-to", "x-original-to") for value in fields.all(name)
+    ]
+    return [address for value in values for address, _ in find_addresses(value)]
 
 
 def _is_form(seen: Seen) -> bool:
