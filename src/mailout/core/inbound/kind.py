@@ -14,7 +14,8 @@
 | none of these: a person wrote it | reply |
 
 No sign in words alone makes a bounce: a machine must have written it, or the subject must say so,
-too. Newsletters about bounces, and people who pass one on, are taken for what they are.
+too; and it must be about a mail (`_is_about_a_mail`). Newsletters about bounces, and people who
+pass one on, are taken for what they are.
 
 Standards: RFC 3834 3 (automatic answers), RFC 2369 and 2919 (lists), RFC 8098 (receipts).
 """
@@ -253,7 +254,12 @@ def _is_about_a_mail(seen: Seen) -> bool:
         return True
     if _is_to_return_path(seen) or len(seen.quoting) > len(seen.words) + 40:
         return True
-    return bool(in_words(seen.words, [*_receivers(seen), seen.sender], (), None))
+    named = in_words(seen.words, [*_receivers(seen), seen.sender], (), None)
+    ours = {address.rpartition("@")[2].lower() for address in _receivers(seen)}
+    elsewhere = [address for address in named if address.rpartition("@")[2].lower() not in ours]
+    # Bait may name another box of ours, beside a link to where it wants us.
+    lures = _LINK.search(seen.quoting) and not reply_code(seen.words)
+    return bool(elsewhere or (named and not lures))
 
 
 def _is_to_return_path(seen: Seen) -> bool:
