@@ -6,6 +6,7 @@
 | /u/.. | leaving (`web.leaving`) |
 | /join/.., /j/.. | joining (`web.joining`) |
 | /p/.., /s/.., /settings, /a/.. | a reader's settings (`web.settings`) |
+| POST /hooks/PROVIDER | takes notices of mail providers (`web.hooks`) |
 | GET, HEAD /archive/.. | shows what was mailed (`web.archive`) |
 | GET, HEAD /healthz, /robots.txt | for machines |
 
@@ -31,11 +32,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailout.config.templates import read_templates
 from mailout.core.archive import FOLDER
+from mailout.core.arrival import Keep
 from mailout.core.errors import MailoutError, TryLater
 from mailout.core.site import MailingList, Site
 from mailout.store import schema
 from mailout.store.engine import Store
-from mailout.web import archive, joining, leaving, settings
+from mailout.web import archive, hooks, joining, leaving, settings
 from mailout.web.gate import Gate
 from mailout.web.house import METHODS, House, in_thread
 from mailout.web.limits import Limits
@@ -46,8 +48,8 @@ log = logging.getLogger("mailout.web")
 _RETRY = {"Retry-After": "30"}
 
 
-def make_app(site: Site, store: Store) -> FastAPI:
-    """The app that serves the public pages of `site`.
+def make_app(site: Site, store: Store, keep: Keep | None = None) -> FastAPI:
+    """The app that serves the public pages of `site`; `keep` stores what providers tell.
 
     Raises: MailoutError if a template cannot be read.
     """
@@ -61,6 +63,8 @@ def make_app(site: Site, store: Store) -> FastAPI:
     gate = Gate(site, Limits(site.pages))
     joining.add_to(app, house, gate)
     settings.add_to(app, house, gate)
+    if keep is not None:
+        hooks.add_to(app, house, keep)
     if site.archive.enabled:
         _add_archive(app, site, pages)
     _add_machine_pages(app, site, store, pages)
