@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
-from mailout.core.arrival import Arrival
 from mailout.core.errors import MailoutError, TryLater
 from mailout.core.site import Site
 from mailout.core.webhook.settings import (
@@ -27,7 +26,9 @@ from mailout.core.webhook.settings import (
     Webhooks,
 )
 from mailout.fetch import Fetched
+from mailout.store import inbound
 from mailout.store.engine import Store
+from mailout.store.inbound import Kept
 from mailout.web import hooks
 from mailout.web.app import make_app
 from newcomers import browsing, without_nonce
@@ -60,17 +61,26 @@ ALL = Webhooks(
 each = pytest.mark.parametrize("provider", PROVIDERS.values(), ids=lambda one: one.name)
 
 
-class Kept(list[Arrival]):
-    """Keeps each arrival once, as the store does; or cannot."""
+@dataclass
+class Inbox:
+    """What the store has kept; it may be down."""
 
-    down = False
+    store: Store
+    monkeypatch: pytest.MonkeyPatch
 
-    def __call__(self, arrivals: Sequence[Arrival]) -> int:
-        if self.down:
+    @property
+    def kept(self) -> list[Kept]:
+        with self.store.reading() as tx:
+            return inbound.new(tx, 100)
+
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        def fail(*_: object) -> int:
             raise TryLater("the store does not answer")
-        new = [one for one in arrivals if one not in self]
-        self.extend(new)
-        return len(new)
+
+        with self.monkeypatch.context() as patched:
+            patched.setattr(inbound, "keep", fail)
+            yield
 
 
 class Sns(dict[str, bytes]):
@@ -91,11 +101,6 @@ class Sns(dict[str, bytes]):
 
 
 @pytest.fixture
-def kept() -> Kept:
-    return Kept()
-
-
-@pytest.fixture
 def amazon(monkeypatch: pytest.MonkeyPatch) -> Sns:
     found = Sns()
     monkeypatch.setattr(hooks, "fetch", found)
@@ -110,6 +115,11 @@ def store(sqlite_store: Callable[[], Store]) -> Iterator[Store]:
 
 
 @pytest.fixture
+def inbox(store: Store, monkeypatch: pytest.MonkeyPatch) -> Inbox:
+    return Inbox(store, monkeypatch)
+
+
+@pytest.fixture
 def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOOK_PASSWORD", "an invented password")
     monkeypatch.setenv("HOOK_TOKEN", "an invented token")
@@ -117,18 +127,16 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def serving_hooks(
-    site: Site, store: Store, kept: Kept, webhooks: Webhooks = ALL
-) -> Iterator[httpx.Client]:
-    with browsing(make_app(replace(site, webhooks=webhooks), store, kept)) as client:
+def serving_hooks(site: Site, store: Store, webhooks: Webhooks = ALL) -> Iterator[httpx.Client]:
+    with browsing(make_app(replace(site, webhooks=webhooks), store)) as client:
         yield client
 
 
 @pytest.fixture
 def client(
-    site: Site, store: Store, kept: Kept, amazon: Sns, secrets: None
+    site: Site, store: Store, inbox: Inbox, amazon: Sns, secrets: None
 ) -> Iterator[httpx.Client]:
-    with serving_hooks(site, store, kept) as client:
+    with serving_hooks(site, store) as client:
         yield client
 
 
@@ -139,21 +147,21 @@ def post(client: httpx.Client, provider: Provider, event: Any) -> httpx.Response
 
 @each
 def test_a_notice_is_kept_once_however_often_it_comes(
-    client: httpx.Client, kept: Kept, provider: Provider
+    client: httpx.Client, inbox: Inbox, provider: Provider
 ) -> None:
     for _ in range(3):
         answer = post(client, provider, provider.bounce)
         assert (answer.status_code, answer.text) == (200, "ok\n")
         assert answer.headers["cache-control"] == "no-store"
-    (one,) = kept
+    (one,) = inbox.kept
     assert one.source == f"webhook:{provider.name}" and ANNA.encode() in one.raw
     assert post(client, provider, provider.opened).status_code == 200
-    assert len(kept) == 1
+    assert len(inbox.kept) == 1
 
 
 @each
 def test_what_is_forged_gets_the_neutral_page_and_nothing_is_kept(
-    client: httpx.Client, kept: Kept, provider: Provider, caplog: pytest.LogCaptureFixture
+    client: httpx.Client, inbox: Inbox, provider: Provider, caplog: pytest.LogCaptureFixture
 ) -> None:
     neutral = without_nonce(client.get("/nothing").text)
     with caplog.at_level(logging.DEBUG):
@@ -162,27 +170,26 @@ def test_what_is_forged_gets_the_neutral_page_and_nothing_is_kept(
             answer = client.post(f"/hooks/{provider.name}", content=body, headers=headers)
             assert answer.status_code == 403
             assert without_nonce(answer.text) == neutral
-    assert not kept
+    assert not inbox.kept
     assert ANNA not in caplog.text and "wrong" not in caplog.text
     assert f"a request to the webhook {provider.name} is not from there" in caplog.text
 
 
 @each
 def test_a_store_that_is_down_makes_the_provider_try_again(
-    client: httpx.Client, kept: Kept, provider: Provider
+    client: httpx.Client, inbox: Inbox, provider: Provider
 ) -> None:
-    kept.down = True
-    answer = post(client, provider, provider.bounce)
+    with inbox.down():
+        answer = post(client, provider, provider.bounce)
     assert answer.status_code == 503 and answer.headers["retry-after"]
-    kept.down = False
     assert post(client, provider, provider.bounce).status_code == 200
-    assert len(kept) == 1
+    assert len(inbox.kept) == 1
 
 
 def test_providers_that_are_not_set_up_are_as_anything_unknown(
-    site: Site, store: Store, kept: Kept, secrets: None
+    site: Site, store: Store, inbox: Inbox, secrets: None
 ) -> None:
-    with serving_hooks(site, store, kept, Webhooks(postmark=LOGGED_IN)) as client:
+    with serving_hooks(site, store, Webhooks(postmark=LOGGED_IN)) as client:
         unknown = client.post("/hook/nothing")
         for name in ("ses", "sendgrid", "mailgun", "brevo", "mailjet", "nothing", "POSTMARK"):
             answer = client.post(f"/hooks/{name}", content=b"{}")
@@ -191,23 +198,23 @@ def test_providers_that_are_not_set_up_are_as_anything_unknown(
         assert client.post("/hooks/postmark/more").status_code == 404
         for name in ("postmark", "ses"):
             assert client.get(f"/hooks/{name}").status_code == 405
-    assert not kept
+    assert not inbox.kept
 
 
 def test_without_its_secret_a_provider_is_asked_to_try_again(
-    site: Site, store: Store, kept: Kept, caplog: pytest.LogCaptureFixture
+    site: Site, store: Store, inbox: Inbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with serving_hooks(site, store, kept) as client:
+    with serving_hooks(site, store) as client:
         for name in ("postmark", "mailgun", "brevo", "mailjet"):
             answer = post(client, PROVIDERS[name], PROVIDERS[name].bounce)
             assert answer.status_code == 503
     assert "HOOK_PASSWORD is not set" in caplog.text
-    assert not kept
+    assert not inbox.kept
 
 
 @each
 def test_nonsense_and_too_much_are_refused(
-    client: httpx.Client, kept: Kept, provider: Provider
+    client: httpx.Client, inbox: Inbox, provider: Provider
 ) -> None:
     for event in (7, [7], ["[" * 9000], None):
         if provider.name == "sendgrid":
@@ -220,18 +227,18 @@ def test_nonsense_and_too_much_are_refused(
     deep = b"[" * hooks.MOST_BODY
     answer = client.post(f"/hooks/{provider.name}", content=deep, headers=headers)
     assert answer.status_code in (400, 403)
-    assert not kept
+    assert not inbox.kept
 
 
-def test_a_batch_with_one_broken_event_is_not_half_kept(client: httpx.Client, kept: Kept) -> None:
+def test_a_batch_with_one_broken_event_is_not_half_kept(client: httpx.Client, inbox: Inbox) -> None:
     provider = PROVIDERS["sendgrid"]
     assert post(client, provider, [provider.bounce, 7]).status_code == 400
-    assert not kept
+    assert not inbox.kept
     assert post(client, provider, [provider.bounce, provider.opened]).status_code == 200
-    assert len(kept) == 1
+    assert len(inbox.kept) == 1
 
 
-def test_a_token_of_mailgun_is_good_for_one_event(client: httpx.Client, kept: Kept) -> None:
+def test_a_token_of_mailgun_is_good_for_one_event(client: httpx.Client, inbox: Inbox) -> None:
     signature = mailgun_signature(datetime.now(UTC), "b" * 50)
 
     def send(**other: Any) -> int:
@@ -239,31 +246,30 @@ def test_a_token_of_mailgun_is_good_for_one_event(client: httpx.Client, kept: Ke
         body = body_of({"signature": signature, "event-data": event})
         return client.post("/hooks/mailgun", content=body).status_code
 
-    kept.down = True
-    assert send() == 503
-    kept.down = False
+    with inbox.down():
+        assert send() == 503
     assert send() == 200, "a try that failed has used nothing up"
     assert send() == 200
     assert send(id="another", recipient="boris@quay.example.org") == 403
-    assert len(kept) == 1
+    assert len(inbox.kept) == 1
 
 
-def test_a_certificate_is_fetched_once(client: httpx.Client, kept: Kept, amazon: Sns) -> None:
+def test_a_certificate_is_fetched_once(client: httpx.Client, inbox: Inbox, amazon: Sns) -> None:
     for number in range(3):
         event = json.dumps({**SES_BOUNCE, "bounce": {"feedbackId": str(number)}})
         assert post(client, PROVIDERS["ses"], event).status_code == 200
-    assert len(kept) == 3
+    assert len(inbox.kept) == 3
     assert amazon.asked == [CERTIFICATE_URL]
 
 
 def test_while_sns_is_down_amazon_is_asked_to_try_again(
-    client: httpx.Client, kept: Kept, amazon: Sns
+    client: httpx.Client, inbox: Inbox, amazon: Sns
 ) -> None:
     amazon.down = True
     assert post(client, PROVIDERS["ses"], SES_BOUNCE).status_code == 503
     amazon.down = False
     assert post(client, PROVIDERS["ses"], SES_BOUNCE).status_code == 200
-    assert len(kept) == 1
+    assert len(inbox.kept) == 1
 
 
 def test_strangers_cannot_have_anything_fetched(client: httpx.Client, amazon: Sns) -> None:
@@ -279,7 +285,7 @@ def test_strangers_cannot_have_anything_fetched(client: httpx.Client, amazon: Sn
 
 
 def test_a_subscription_is_confirmed_before_it_is_answered(
-    client: httpx.Client, kept: Kept, amazon: Sns
+    client: httpx.Client, inbox: Inbox, amazon: Sns
 ) -> None:
     url = "https://sns.eu-central-1.amazonaws.com/?Action=ConfirmSubscription&Token=t0k3n"
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
@@ -295,4 +301,4 @@ def test_a_subscription_is_confirmed_before_it_is_answered(
     amazon[url] = b"<ConfirmSubscriptionResponse/>"
     assert send() == 200
     assert amazon.asked.count(url) == 2
-    assert not kept
+    assert not inbox.kept

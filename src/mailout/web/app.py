@@ -32,7 +32,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailout.config.templates import read_templates
 from mailout.core.archive import FOLDER
-from mailout.core.arrival import Keep
 from mailout.core.errors import MailoutError, TryLater
 from mailout.core.site import MailingList, Site
 from mailout.store import schema
@@ -48,8 +47,8 @@ log = logging.getLogger("mailout.web")
 _RETRY = {"Retry-After": "30"}
 
 
-def make_app(site: Site, store: Store, keep: Keep | None = None) -> FastAPI:
-    """The app that serves the public pages of `site`; `keep` stores what providers tell.
+def make_app(site: Site, store: Store) -> FastAPI:
+    """The app that serves the public pages of `site`.
 
     Raises: MailoutError if a template cannot be read.
     """
@@ -63,8 +62,7 @@ def make_app(site: Site, store: Store, keep: Keep | None = None) -> FastAPI:
     gate = Gate(site, Limits(site.pages))
     joining.add_to(app, house, gate)
     settings.add_to(app, house, gate)
-    if keep is not None:
-        hooks.add_to(app, house, keep)
+    hooks.add_to(app, house)
     if site.archive.enabled:
         _add_archive(app, site, pages)
     _add_machine_pages(app, site, store, pages)

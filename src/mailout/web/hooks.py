@@ -29,13 +29,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mailout.config.webhooks import configured
-from mailout.core.arrival import Keep
 from mailout.core.errors import MailoutError, TryLater
 from mailout.core.webhook import proof, ses
 from mailout.core.webhook.event import FORGED, Refused, Taken, Verdict
 from mailout.core.webhook.provider import arrivals
 from mailout.core.webhook.settings import Login, Ready, Ses
 from mailout.fetch import Door, fetch
+from mailout.receive.intake import keeper
 from mailout.web import forms
 from mailout.web.house import House, in_thread, now
 from mailout.web.pages import plain
@@ -53,8 +53,9 @@ _MOST_CERTIFICATES = 8
 _SNS = Door(seconds=10.0, most=100_000, any_kind=True)
 
 
-def add_to(app: FastAPI, house: House, keep: Keep) -> None:
-    """Nothing, once the app takes notices; `keep` stores them."""
+def add_to(app: FastAPI, house: House) -> None:
+    """Nothing, once the app takes notices."""
+    keep = keeper(house.store)
     known = {one.name: one for one in configured(house.site.webhooks)}
     tokens = _Tokens()
     certificates = _Certificates()
