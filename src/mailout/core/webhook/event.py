@@ -138,9 +138,14 @@ def kept(provider: str, wanted: Sequence[tuple[Event, Sequence[str]]], once: str
 
 def canonical(event: Event) -> bytes:
     """The event without traces of readers, in the one spelling that we write: the keys in order,
-    all ASCII. Raises: ValueError if it is deeper than any event is."""
+    UTF-8, so that an address is found as it is typed. Raises: ValueError if it is deeper than any
+    event is."""
     less = _without_traces(event, 0)
-    return json.dumps(less, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    written = json.dumps(
+        less, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+    )
+    # Half a letter is written as JSON writes it: `\ud800`.
+    return written.encode("utf-8", "backslashreplace")
 
 
 def _without_traces(value: Any, depth: int) -> Any:
