@@ -15,20 +15,41 @@ from mailout.config.bounce_rules import standard_rules
 from mailout.core.arrival import FoundBy
 from mailout.core.site import Site
 from mailout.core.suppression import SuppressionReason
-from mailout.core.webhook.settings import LoginSettings, SendGrid, Webhooks
+from mailout.core.webhook.settings import (
+    LoginSettings,
+    MailgunSettings,
+    SendGrid,
+    Ses,
+    Webhooks,
+)
+from mailout.fetch import Fetched
 from mailout.receive.processing import work_off
 from mailout.smtp.catcher import Catcher
 from mailout.store import inbound, suppressions
 from mailout.store.engine import Store
 from mailout.store.inbound import Listed
+from mailout.web import hooks
 from mailout.web.app import make_app
 from newcomers import Newcomer, browsing, join
-from providers import PROVIDERS, sendgrid_public_key
+from providers import (
+    CERTIFICATE_URL,
+    KEY,
+    PROVIDERS,
+    TOPIC,
+    lasting_certificate,
+    sendgrid_public_key,
+)
 from send_desk import Desk
 
+ADDRESS = "anna@example.org"
+LOGGED_IN = LoginSettings(username="mailout", password_env="HOOK_PASSWORD")
 HOOKS = Webhooks(
+    ses=Ses(topics=(TOPIC,)),
     sendgrid=SendGrid(public_key=sendgrid_public_key()),
-    postmark=LoginSettings(username="mailout", password_env="HOOK_PASSWORD"),
+    postmark=LOGGED_IN,
+    mailgun=MailgunSettings(signing_key_env="HOOK_KEY"),
+    brevo=LoginSettings(header="X-Hook-Token", secret_env="HOOK_TOKEN"),
+    mailjet=LOGGED_IN,
 )
 
 
@@ -45,7 +66,7 @@ class Way:
         )
         lists = {"bulletin": replace(bulletin, settings=settings)}
         desk = Desk(replace(site, lists=lists, webhooks=HOOKS), store)
-        self.anna: Newcomer = join(store, site, "anna@example.org")
+        self.anna: Newcomer = join(store, site, ADDRESS)
         with Catcher() as catcher:
             desk = desk.toward(catcher, token_header=token_header)
             desk.send(desk.enqueue(desk.issue()))
@@ -56,6 +77,10 @@ class Way:
         found = re.search(rf"(?m)^{name}: (.*)\r$", self.caught.content.decode())
         assert found, name
         return found[1]
+
+    @property
+    def message_id(self) -> str:
+        return self.header("Message-ID")
 
     def tell(self, name: str, event: Any) -> Listed:
         """What the store says of the event, once the provider has told it."""
@@ -82,8 +107,12 @@ def store(sqlite_store: Callable[[], Store]) -> Iterator[Store]:
 
 
 @pytest.fixture(autouse=True)
-def password(monkeypatch: pytest.MonkeyPatch) -> None:
+def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOOK_PASSWORD", "an invented password")
+    monkeypatch.setenv("HOOK_TOKEN", "an invented token")
+    monkeypatch.setenv("HOOK_KEY", KEY)
+    certificate = Fetched(lasting_certificate(), CERTIFICATE_URL)
+    monkeypatch.setattr(hooks, "fetch", lambda _url, _door: certificate)
 
 
 def test_the_token_header_names_the_delivery_as_the_return_path_does(
@@ -97,33 +126,96 @@ def test_the_token_header_names_the_delivery_as_the_return_path_does(
         {
             "RecordType": "SpamComplaint",
             "ID": 7,
-            "Email": "anna@example.org",
+            "Email": ADDRESS,
             "Metadata": {"delivery": token},
         },
     )
-    assert (found.found_by, found.address) == (FoundBy.TOKEN, "anna@example.org")
+    assert (found.found_by, found.address) == (FoundBy.TOKEN, ADDRESS)
     assert way.suppressed() is SuppressionReason.COMPLAINED
 
 
-def test_our_message_id_does_where_a_provider_keeps_it(site: Site, store: Store) -> None:
-    way = Way(site, store, "")
-    assert b"\r\nX-Delivery" not in way.caught.content
-    event = {
-        **PROVIDERS["sendgrid"].bounce,
-        "email": "anna@example.org",
-        "smtp-id": way.header("Message-ID"),
-    }
-    event.pop("delivery")
-    found = way.tell("sendgrid", event)
-    assert (found.kind, found.found_by) == ("bounce", FoundBy.MESSAGE_ID)
-    assert found.address == "anna@example.org"
+TOLD: list[tuple[str, str, Callable[[Way], Any], FoundBy]] = [
+    (
+        "sendgrid",
+        "",
+        lambda way: [
+            {"event": "bounce", "type": "bounce", "email": ADDRESS, "smtp-id": way.message_id}
+        ],
+        FoundBy.MESSAGE_ID,
+    ),
+    (
+        "mailgun",
+        "",
+        lambda way: {
+            "event": "failed",
+            "severity": "permanent",
+            "reason": "bounce",
+            "recipient": ADDRESS,
+            "message": {"headers": {"message-id": way.message_id.strip("<>")}},
+        },
+        FoundBy.MESSAGE_ID,
+    ),
+    (
+        "ses",
+        "X-Delivery",
+        lambda way: {
+            "notificationType": "Bounce",
+            "bounce": {
+                "bounceType": "Permanent",
+                "bouncedRecipients": [{"emailAddress": ADDRESS}],
+            },
+            "mail": {"headers": [{"name": "X-Delivery", "value": way.header("X-Delivery")}]},
+        },
+        FoundBy.TOKEN,
+    ),
+    (
+        "brevo",
+        "X-Mailin-custom",
+        lambda way: {
+            "event": "hard_bounce",
+            "email": ADDRESS,
+            "X-Mailin-custom": way.header("X-Mailin-custom"),
+        },
+        FoundBy.TOKEN,
+    ),
+    (
+        "mailjet",
+        "X-MJ-CustomID",
+        lambda way: {
+            "event": "bounce",
+            "hard_bounce": True,
+            "email": ADDRESS,
+            "CustomID": way.header("X-MJ-CustomID"),
+        },
+        FoundBy.TOKEN,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "token_header", "event", "by"), TOLD, ids=lambda one: str(one)[:9]
+)
+def test_a_bounce_stops_the_reader_whom_it_is_about(
+    site: Site,
+    store: Store,
+    name: str,
+    token_header: str,
+    event: Callable[[Way], Any],
+    by: FoundBy,
+) -> None:
+    way = Way(site, store, token_header)
+    assert (b"\r\nX-Delivery: " in way.caught.content) is (token_header == "X-Delivery")
+    found = way.tell(name, event(way))
+    assert (found.kind, found.found_by, found.address) == ("bounce", by, ADDRESS)
     (report,) = found.reports
     assert report["category"] == "no-mailbox"
+    # Nothing of ours had ever got there: the first report stops the address.
+    assert way.suppressed() is SuppressionReason.DEAD
 
 
 def test_who_knows_an_address_alone_changes_nothing(site: Site, store: Store) -> None:
     way = Way(site, store, "")
-    event = {"RecordType": "SpamComplaint", "ID": 7, "Email": "anna@example.org"}
+    event = {"RecordType": "SpamComplaint", "ID": 7, "Email": ADDRESS}
     found = way.tell("postmark", json.loads(json.dumps(event)))
     assert found.found_by == FoundBy.WORDS
     assert way.suppressed() is None

@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import OrderedDict
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -72,7 +73,8 @@ def add_to(app: FastAPI, house: House) -> None:
         headers = dict(request.headers)
         if isinstance(settings, Login) and not proof.shows(headers, settings):
             return _refused(house, request, name, FORGED)
-        async with room:
+        # Who has shown a login need not wait behind bodies of strangers.
+        async with nullcontext() if isinstance(settings, Login) else room:
             body = await forms.whole(request, MOST_BODY)
             verdict = await _judged(name, body, headers, settings, certificates)
             if isinstance(verdict, Taken) and not tokens.admits(verdict):

@@ -6,7 +6,7 @@
 | invalid_email | no-mailbox |
 | blocked | by its words; without any unknown: it is on a list of Brevo's, for whatever reason |
 | soft_bounce | soft, unless the words say otherwise |
-| deferred | delay; a bounce where the words say so, which happens |
+| deferred | delay; a bounce where it is for good by the words, which Brevo has been seen to do |
 | spam, complaint | complaint |
 | unsubscribe, unsubscribed | unsubscribe |
 
@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from mailout.core.inbound.category import Category
-from mailout.core.inbound.reason import reply_code
+from mailout.core.inbound.reason import is_plain, reply_code
 from mailout.core.inbound.report import Inbound
 from mailout.core.inbound.rules import Rules
 from mailout.core.webhook import finding, proof
@@ -68,15 +68,16 @@ def _kind(event: Event) -> str:
 def read(event: Event, rules: Rules) -> Inbound:
     """What one kept event tells."""
     kind, who = _kind(event), text(event, "email")
+    if kind not in _KEPT:
+        return finding.NOTHING
     words, message_id = text(event, "reason").strip(), text(event, "message-id")
     if kind in _TOLD:
         category = C.UNSUBSCRIBE if kind.startswith("unsub") else C.COMPLAINT
         return finding.told(category, [who], words, message_id)
-    if kind == "deferred":
+    final = reply_code(words).startswith("5") and is_plain(rules, words)
+    if kind == "deferred" and not final:
         return finding.delay(rules, who, words, message_id=message_id)
-    if kind not in _BOUNCES:
-        return finding.NOTHING
-    label, sure = _BOUNCES[kind]
+    label, sure = _BOUNCES.get(kind, (C.UNKNOWN, False))
     if kind == "blocked" and not reply_code(words):
         sure = True  # no server said so: it is about this address, and no more is known
     report = finding.bounced(

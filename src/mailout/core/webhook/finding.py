@@ -1,10 +1,10 @@
 """From what a provider says of one recipient to the values that a mail that came back gives.
 
 A provider's label is one party's reading of a server's words. Where the words (or a specific code)
-are plain they decide: a "hard bounce" that says `5.7.1 listed by ..` is a block, and a "deferral"
-that says `550 5.1.1` is a dead address. Where they are not, the label does - but nobody is dead by
-a label whose words speak of something else. Of some labels the provider is surer than anybody
-(`sure`): its own list, its own limits. There the words choose only among categories of that group.
+are plain they decide: a "hard bounce" that says `5.7.1 listed by ..` is a block. Where they are
+not, the label does - but nobody is dead by a label whose words speak of something else. Of some
+labels the provider is surer than anybody (`sure`): its own list, its own limits. There the words
+choose only among categories of that group.
 
 | kind | category | from |
 |---|---|---|
@@ -20,7 +20,7 @@ from collections.abc import Sequence
 
 from mailout.core.inbound.addresses import valid
 from mailout.core.inbound.category import Category, Fault, Kind
-from mailout.core.inbound.reason import explain, is_plain, reply_code
+from mailout.core.inbound.reason import explain, is_plain
 from mailout.core.inbound.report import Inbound, Report
 from mailout.core.inbound.rules import Place, Rules, normal
 
@@ -66,9 +66,7 @@ def bounce(reports: Sequence[Report], message_id: str = "") -> Inbound:
 def delay(
     rules: Rules, recipient: str, diagnostic: str, *, status: str = "", message_id: str = ""
 ) -> Inbound:
-    """A delay; a bounce where the words plainly say that it is for good."""
-    if reply_code(diagnostic).startswith("5") and is_plain(rules, diagnostic):
-        return bounce([bounced(rules, recipient, diagnostic, status=status)], message_id)
+    """A delay. How it ended the provider will say in another event."""
     reason = explain(rules, diagnostic=diagnostic, status=status, action="delayed")
     shown = " ".join(diagnostic.split())[:_MOST_DIAGNOSTIC] or None
     who = valid(recipient) or None
