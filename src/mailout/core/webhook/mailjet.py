@@ -41,11 +41,16 @@ _ERRORS = {
     "throttled": C.RATE_LIMITED,
     "connection issue": C.UNREACHABLE,
     "protocol error": C.RECEIVER_ERROR,
+    "protocol issue": C.RECEIVER_ERROR,
     "system issue": C.RECEIVER_ERROR,
     "sender blocked": C.BLOCKED_REPUTATION,
     "content blocked": C.BLOCKED_CONTENT,
     "policy issue": C.BLOCKED_POLICY,
     "bad or empty template": C.BLOCKED_CONTENT,
+    # Lists and rules of Mailjet's own: what put an address there is not told.
+    "preblocked": C.UNKNOWN,
+    "blacklisted": C.UNKNOWN,
+    "duplicate in campaign": C.UNKNOWN,
 }
 
 

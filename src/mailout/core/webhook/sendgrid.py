@@ -5,6 +5,7 @@
 | bounce, type bounce | dead, unless the words say otherwise |
 | bounce, type blocked | blocked, unless the words say otherwise |
 | bounce, type expired | unreachable |
+| bounce with a `bounce_classification` | that class, unless the words say otherwise |
 | dropped | what its reason says: an earlier bounce, complaint or leave, or spam |
 | deferred | delay |
 | spamreport | complaint |
@@ -37,6 +38,15 @@ _KEPT = frozenset(
 
 C = Category
 _BOUNCES = {"bounce": C.NO_MAILBOX, "blocked": C.BLOCKED_POLICY, "expired": C.UNREACHABLE}
+# How SendGrid classes a reply (`bounce_classification`), in small letters, as it begins. Any other
+# class says no more than the type.
+_CLASSES = (
+    ("invalid address", C.NO_MAILBOX),
+    ("content", C.BLOCKED_CONTENT),
+    ("reputation", C.BLOCKED_REPUTATION),
+    ("frequency", C.RATE_LIMITED),
+    ("technical", C.RECEIVER_ERROR),
+)
 # In small letters, as they begin: what SendGrid's own lists and limits say is not in doubt.
 _DROPS = (
     ("bounced address", C.NO_MAILBOX),
@@ -88,7 +98,8 @@ def read(event: Event, rules: Rules) -> Inbound:
         who,
         words,
         status=text(event, "status"),
-        label=_BOUNCES.get(sort, C.UNKNOWN),
+        label=_beginning(text(event, "bounce_classification"), _CLASSES)
+        or _BOUNCES.get(sort, C.UNKNOWN),
         sure=sort == "expired",  # its words are the last that were heard before it was too old
     )
     return finding.bounce([report], message_id)
@@ -101,7 +112,12 @@ def _dropped(rules: Rules, who: str, words: str, message_id: str) -> Inbound:
     if said.startswith(("unsubscribed", "group unsubscribe")):
         return finding.told(C.UNSUBSCRIBE, [who], words, message_id)
     # `Invalid SMTPAPI header` is no address that is invalid.
-    label = next(
-        (c for begin, c in _DROPS if said.startswith(begin) and "smtpapi" not in said), C.UNKNOWN
+    label = None if "smtpapi" in said else _beginning(said, _DROPS)
+    return finding.bounce(
+        [finding.bounced(rules, who, words, label=label or C.UNKNOWN, sure=True)], message_id
     )
-    return finding.bounce([finding.bounced(rules, who, words, label=label, sure=True)], message_id)
+
+
+def _beginning(words: str, known: tuple[tuple[str, Category], ...]) -> Category | None:
+    said = words.strip().lower()
+    return next((category for begin, category in known if said.startswith(begin)), None)
