@@ -285,3 +285,13 @@ def test_what_is_kept_is_one_spelling(text: str, key: str) -> None:
 
 def test_what_is_kept_is_found_by_an_address_in_any_script() -> None:
     assert "инфо@письмо.example.org".encode() in canonical({"email": "инфо@письмо.example.org"})
+
+
+@pytest.mark.parametrize("trace", ["192.0.2.7", "2001:db8::7", "::1"])
+def test_network_addresses_are_not_kept_whatever_their_field_is_called(trace: str) -> None:
+    event = {"a": trace, "b": [trace, {"ses:outgoing-ip": [trace]}], "UserAgent": "x", "c": "1.5"}
+    assert json.loads(canonical(event)) == {
+        "a": None,
+        "b": [None, {"ses:outgoing-ip": [None]}],
+        "c": "1.5",
+    }

@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 
 from mailout.core.arrival import WEBHOOK, Arrival
@@ -29,12 +30,13 @@ _TRACES = frozenset(
     {
         *("ip", "ipaddress", "sourceip", "sendingip", "clientip", "remotemtaip", "ips"),
         *("useragent", "useragentparsed", "agent", "clientinfo", "client", "platform"),
-        *("geo", "geolocation", "country", "region", "city", "os", "devicetype"),
-        *("url", "urloffset", "link", "storage", "mirrorlink", "iscomplainedbyip"),
+        *("geo", "geolocation", "country", "region", "city", "os", "devicetype", "deviceused"),
+        *("url", "urloffset", "link", "storage", "mirrorlink"),
     }
 )
 _TRACE_HEADERS = re.compile(r"(?i)received|x-(originating|sender|client|real|source)-?ip|via")
 _NO_WORD = re.compile(r"[^a-z]")
+_LIKE_AN_ADDRESS = re.compile(r"[0-9A-Fa-f]{0,4}[.:][0-9A-Fa-f.:]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,20 @@ def _without_traces(value: Any, depth: int) -> Any:
         return [_without_traces(one, depth + 1) for one in value if not _is_trace_header(one)]
     if isinstance(value, float) and (value != value or abs(value) == float("inf")):
         return None  # `1e999` is a number to JSON
-    return value[:_MOST_TEXT] if isinstance(value, str) else value
+    if isinstance(value, str):
+        return None if _is_network_address(value) else value[:_MOST_TEXT]
+    return value
+
+
+def _is_network_address(value: str) -> bool:
+    """Whether it is one and nothing else: new fields are called as their makers like."""
+    if not _LIKE_AN_ADDRESS.fullmatch(value):
+        return False
+    try:
+        ip_address(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_trace_header(value: Any) -> bool:
