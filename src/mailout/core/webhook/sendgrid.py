@@ -93,14 +93,15 @@ def read(event: Event, rules: Rules) -> Inbound:
     if kind not in ("bounce", "blocked"):
         return finding.NOTHING
     sort = "blocked" if kind == "blocked" else text(event, "type")
+    expired = sort == "expired"  # its words are the last that were heard before it was too old
+    named = None if expired else _beginning(text(event, "bounce_classification"), _CLASSES)
     report = finding.bounced(
         rules,
         who,
         words,
         status=text(event, "status"),
-        label=_beginning(text(event, "bounce_classification"), _CLASSES)
-        or _BOUNCES.get(sort, C.UNKNOWN),
-        sure=sort == "expired",  # its words are the last that were heard before it was too old
+        label=named or _BOUNCES.get(sort, C.UNKNOWN),
+        sure=expired,
     )
     return finding.bounce([report], message_id)
 
