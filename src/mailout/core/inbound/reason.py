@@ -170,6 +170,15 @@ def _first(
     return next((category for category in found if category is not None), None)
 
 
+def is_plain(rules: Rules, diagnostic: str, status: str = "") -> bool:
+    """Whether a server's words or its code say why by themselves, so that nobody's label of them
+    is needed."""
+    if diagnostic and rules.category(normal(diagnostic)) is not None:
+        return True
+    numbers = _numbers(_most_specific(diagnostic, status))
+    return numbers[1] > 0 and numbers not in _SAYS_LITTLE
+
+
 def explain_refusal(rules: Rules, code: int, enhanced: str, text: str, domain: str = "") -> Reason:
     """Why a server refused or put off a mail in the session; the same rules as for a bounce.
 
