@@ -74,11 +74,18 @@ def complaint(to: str, returned: str, kind: str = "abuse") -> bytes:
 def letter(to: str, sender: str, subject: str, text: str, *more: str) -> bytes:
     """What a person writes."""
     head = [f"From: Anna <{sender}>", f"To: {to}", f"Subject: {subject}", *more]
-    return ("\r\n".join([*head, "Content-Type: text/plain; charset=utf-8", "", text]) + "\r\n").encode()
+    return (
+        "\r\n".join([*head, "Content-Type: text/plain; charset=utf-8", "", text]) + "\r\n"
+    ).encode()
 
 
 def come(
-    store: Store, site: Site, now: datetime, *mails: bytes, recipient: str = "", source: str = "pipe"
+    store: Store,
+    site: Site,
+    now: datetime,
+    *mails: bytes,
+    recipient: str = "",
+    source: str = "pipe",
 ) -> Done:
     """What was done about the mails, which have just come in."""
     keeper(store, clock=lambda: now)(
