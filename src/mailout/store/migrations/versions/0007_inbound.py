@@ -87,7 +87,10 @@ def _allow(table: str, column: str, words: tuple[str, ...], **how: object) -> No
     with op.batch_alter_table(table, recreate="always", table_kwargs=how) as batch:
         batch.alter_column(column, type_=kind, existing_nullable=False)
     if last:
-        op.execute(f"UPDATE sqlite_sequence SET seq = {last} WHERE name = '{table}'")
+        op.get_bind().execute(
+            sa.text("UPDATE sqlite_sequence SET seq = :last WHERE name = :name"),
+            {"last": last, "name": table},
+        )
 
 
 def _last_number(table: str) -> int:
