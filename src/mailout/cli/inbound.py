@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from mailout.cli import inbound_ways
 from mailout.cli.console import Options, note, table
 from mailout.core.errors import BadFile, MailoutError, UsageError, decoded, place
 from mailout.core.inbound.addresses import Known
@@ -19,6 +20,10 @@ _MOST_BYTES = 64 * 1024 * 1024  # of a file; of a mail far fewer are looked at
 @click.group("inbound")
 def inbound_command() -> None:
     """Look at what comes back: bounces, complaints, automatic replies."""
+
+
+inbound_command.add_command(inbound_ways.fetch_command)
+inbound_command.add_command(inbound_ways.watch_command)
 
 
 @inbound_command.command("classify")
