@@ -1,4 +1,7 @@
-"""`mailout inbound`: what comes back - bounces, complaints, automatic replies."""
+"""`mailout inbound`: what comes back - bounces, complaints, automatic replies.
+
+Here is what needs no store; the rest is in `inbound_log`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from mailout.cli import inbound_ways
+from mailout.cli import inbound_log, inbound_ways
 from mailout.cli.console import Options, note, table
 from mailout.core.errors import BadFile, MailoutError, UsageError, decoded, place
 from mailout.core.inbound.addresses import Known
@@ -22,8 +25,8 @@ def inbound_command() -> None:
     """Look at what comes back: bounces, complaints, automatic replies."""
 
 
-inbound_command.add_command(inbound_ways.fetch_command)
-inbound_command.add_command(inbound_ways.watch_command)
+for _command in (*inbound_ways.COMMANDS, *inbound_log.COMMANDS):
+    inbound_command.add_command(_command)
 
 
 @inbound_command.command("classify")

@@ -104,6 +104,9 @@ def watch_command(context: click.Context, form: str) -> None:
         tell("stopped", {})
 
 
+COMMANDS = (fetch_command, watch_command)
+
+
 def _ways(site: Site) -> int:
     inbound = site.inbound
     return len(inbound.imap) + len(inbound.maildir) + len(inbound.mbox) + bool(inbound.lmtp)

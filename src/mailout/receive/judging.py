@@ -75,6 +75,9 @@ def judge_refusals(store: Store, site: Site, rules: Rules, now: datetime) -> Cou
     """How many addresses stand otherwise, once all refusals in sessions have been read for what
     they mean. Raises: TryLater, MailoutError if the store fails."""
     changed: Counter[str] = Counter()
+    with store.reading() as tx:
+        if not bounces.any_unjudged(tx):
+            return changed
     while True:
         with store.writing() as tx:
             found = bounces.unjudged(tx, _AT_ONCE)
@@ -109,6 +112,12 @@ def lift_the_quiet(store: Store, site: Site, now: datetime) -> Counter[str]:
         after = found[-1]
         with store.writing() as tx:
             changed += judge(tx, site, found, now)
+
+
+def standing_of(tx: Tx, site: Site, subscriber_id: int, now: datetime) -> Standing:
+    """How the address stands, judged now."""
+    [address] = records.load(tx, [subscriber_id])
+    return standing(address.record, terms_for(site, address.lists), now)
 
 
 def lift(tx: Tx, site: Site, subscriber_id: int, now: datetime) -> bool:
