@@ -54,7 +54,7 @@ def fetch_command(context: click.Context) -> None:
             if mails:
                 rows.append((name, mails, new))
     if rows:
-        table(["where", "# mails", "# new"], rows)
+        table(["where", "#mails", "#new"], rows)
     elif not failed:
         say("Nothing came in.")
     for one in failed[:-1]:
