@@ -278,7 +278,8 @@ def test_a_reply_is_life_and_goes_to_the_contact(sent: Sent, now: datetime) -> N
     [written] = contact_letters(sent, now)
     assert written.subject == "Reply: Re: Strike"
     with sent.store.reading() as tx:
-        [posted] = letters.due(tx, now + timedelta(hours=2), 10)
+        due = letters.due(tx, now + timedelta(hours=2), 10)
+    [posted] = [one for one in due if one.kind is LetterKind.REPLY]
     assert "Thank you. We will be there." in posted.said["text"]
     assert posted.said["answer_to"] == "anna.elsewhere@example.net"
 
