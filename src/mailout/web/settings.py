@@ -21,6 +21,7 @@ import json
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -129,7 +130,7 @@ def _add_finding(app: FastAPI, house: House, gate: Gate) -> None:
         except (BadAddress, BadHeader):
             return form_page(request, typed, error=True, status=422)
         code = pages.language_of_stranger(request)
-        verdict = gate.judge(request, fields, address.domain, now())
+        verdict = await in_thread(gate.judge, request, fields, address.domain, now())
         if verdict in (Pass.STEP, Pass.SOON):
             return pages.page(
                 request,
@@ -240,7 +241,8 @@ def _add_session(app: FastAPI, house: House, gate: Gate) -> None:
                 wrong = ("address",)
                 return await shown(request, person, session, errors=wrong, new_address=typed)
             network = prefix_of(request, site.pages.proxies)
-            if not gate.limits.admits(network, new.domain, worked=False):
+            admits = partial(gate.limits.admits, network, new.domain, worked=False)
+            if not await in_thread(admits):
                 return house.full(request, first.settings.contact)
             random = secrets.token_bytes
             await in_thread(moving.ask, site, store, person, new, now(), random)
