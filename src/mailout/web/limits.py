@@ -31,7 +31,7 @@ _WORKING, _IDLE = 60, 10
 _ONCE = RateLimitItemPerDay(1, namespace="form")
 _ANSWERS_WITHIN = 1.0
 _LEFT_ALONE = 10.0
-"""Seconds: how long the shared counts may take, and how long they are not asked after they failed."""
+"""Seconds that the shared counts may take; that they are not asked after they failed."""
 
 
 class Limits:
