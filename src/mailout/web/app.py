@@ -8,7 +8,7 @@
 | /p/.., /s/.., /settings, /a/.. | a reader's settings (`web.settings`) |
 | POST /hooks/PROVIDER | takes notices of mail providers (`web.hooks`) |
 | GET, HEAD /archive/.. | shows what was mailed (`web.archive`) |
-| GET, HEAD /healthz, /robots.txt | for machines |
+| GET, HEAD /healthz, /robots.txt, /favicon.ico | for machines |
 
 Every wrong token, path and method gets the one neutral page. The store is reached through
 threads; when it is busy the answer is 503 with Retry-After. No cookie, no redirect (but to
@@ -40,7 +40,7 @@ from mailout.web import archive, hooks, joining, leaving, settings
 from mailout.web.gate import Gate
 from mailout.web.house import METHODS, House, in_thread
 from mailout.web.limits import Limits
-from mailout.web.pages import PublicPages, plain
+from mailout.web.pages import PublicPages, headers, plain
 
 log = logging.getLogger("mailout.web")
 
@@ -113,6 +113,11 @@ def _add_machine_pages(app: FastAPI, site: Site, store: Store, pages: PublicPage
         # RFC 9309 2.2.2: the longest rule that fits decides.
         allowed = f"Allow: {pages.path('archive')}\n" if open_ else ""
         return plain(request, f"User-agent: *\n{allowed}Disallow: /\n")
+
+    @show("/favicon.ico")
+    async def icon(request: Request) -> Response:
+        # Browsers ask for one by themselves. There is none, which is no fault of theirs.
+        return Response(None, 204, headers())
 
     @show("/healthz")
     async def health(request: Request) -> Response:
