@@ -15,8 +15,9 @@ from typing import ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
-from mailout.config import keys, lists, mailbox, targets, toml
+from mailout.config import inbound, keys, lists, mailbox, targets, toml
 from mailout.core.errors import BadFile, UsageError, place
+from mailout.core.inbox import Inbox
 from mailout.core.site import (
     ArchiveSettings,
     Brand,
@@ -54,6 +55,7 @@ class _ConfigFile:
     pages: Pages = field(default_factory=Pages)
     archive: ArchiveSettings = field(default_factory=ArchiveSettings)
     brand: Brand = field(default_factory=Brand)
+    inbound: Inbox = field(default_factory=Inbox)
 
 
 def find_root(named: str | None) -> Path:
@@ -99,6 +101,7 @@ def read_site(root: Path) -> Site:
         pages=config.pages,
         archive=replace(config.archive, url=config.archive.url.rstrip("/")),
         brand=config.brand,
+        inbound=inbound.resolved(config.inbound, root, source, FILE),
         lists=lists.read(root, config.site.timezone),
         targets=targets.read(root),
         keys=keys.read(root),

@@ -14,6 +14,7 @@ from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
 from mailout.core.errors import UsageError, nearest
+from mailout.core.inbox import Inbox
 from mailout.core.keys import Keys
 from mailout.core.segment import Kind, Other, Rule, Vocabulary, own_field, resolved
 from mailout.core.segment import parse as parse_rule
@@ -333,6 +334,7 @@ class Site:
     pages: Pages
     archive: ArchiveSettings = field(default_factory=ArchiveSettings)
     brand: Brand
+    inbound: Inbox = field(default_factory=Inbox)
     lists: Mapping[str, MailingList]
     targets: Mapping[str, Targets] = field(default_factory=dict)
     keys: Keys
