@@ -33,8 +33,14 @@ def insert_batch(
         return
     if tx.get_bind().dialect.name == "postgresql":
         names = list(rows[0])
+        # One dimension: a list in a column of JSON is a value, not a row of a matrix.
         arrays = [
-            func.unnest(literal([row[name] for row in rows], postgresql.ARRAY(table.c[name].type)))
+            func.unnest(
+                literal(
+                    [row[name] for row in rows],
+                    postgresql.ARRAY(table.c[name].type, dimensions=1),
+                )
+            )
             for name in names
         ]
         filled = postgresql.insert(table).from_select(names, select(*arrays))
