@@ -57,7 +57,7 @@ class Inbox:
     """
 
     __pydantic_config__: ClassVar = _STRICT
-    max_bytes: int = 10_000_000
+    max_bytes: int = 25_000_000
     keep_days: int = 30
     imap: tuple[ImapBox, ...] = ()
     maildir: tuple[str, ...] = ()
