@@ -96,7 +96,10 @@ class PostOffice:
 @contextmanager
 def post_office(users: Sequence[str], lifetime: str = "4s") -> Iterator[PostOffice]:
     """The servers, while the block lasts; these users have boxes, and `bounces` and `contact`."""
-    with dovecot_server.start([*users, "bounces", "contact"], _SETTINGS) as dovecot, Catcher() as elsewhere:
+    with (
+        dovecot_server.start([*users, "bounces", "contact"], _SETTINGS) as dovecot,
+        Catcher() as elsewhere,
+    ):
         lines = dict.fromkeys((BOX, NEWS), f"lmtp:inet:127.0.0.1:{dovecot.lmtp_port}")
         with Postfix(elsewhere.port, lines, lifetime=lifetime) as postfix:
             yield PostOffice(postfix, dovecot, elsewhere)

@@ -100,7 +100,8 @@ def test_from_a_sent_bulletin_to_a_stopped_address(
     assert (carla["standing"], carla["score"]) == ("well", 1)
     assert (kira["standing"], kira["score"]) == ("well", 0)
     log = {
-        one["address"]: one for one in shell("bounces", "list", "--issue", sent["issue"], "--json").json
+        one["address"]: one
+        for one in shell("bounces", "list", "--issue", sent["issue"], "--json").json
     }
     assert {who: one["category"] for who, one in log.items()} == {
         DORA: "no-mailbox",
@@ -135,7 +136,5 @@ def test_from_a_sent_bulletin_to_a_stopped_address(
     assert DORA not in {
         one["address"] for one in shell("deliveries", "list", sent["issue"], "--json").json
     }
-    [stopped] = [
-        one for one in house.standing(DORA)["events"] if one["kind"] == "stopped"
-    ]
+    [stopped] = [one for one in house.standing(DORA)["events"] if one["kind"] == "stopped"]
     assert "User doesn't exist" in stopped["text"]

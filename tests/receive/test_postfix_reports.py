@@ -104,9 +104,7 @@ class Post:
 def post(postfix_here: None) -> Iterator[Post]:
     replies = BY_THE_NEXT_HOP | {who: why for who, why in LATE.items() if why[0][0] == "4"}
     transports = BY_POSTFIX | {who: why for who, why in LATE.items() if why[0][0] != "4"}
-    lines = {
-        who: line.format(closed=free_port()) for who, (line, _) in transports.items() if line
-    }
+    lines = {who: line.format(closed=free_port()) for who, (line, _) in transports.items() if line}
     with (
         Catcher(
             rules={who: reply for who, (reply, _) in replies.items()},

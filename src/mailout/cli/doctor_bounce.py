@@ -137,9 +137,7 @@ def _hand_over(site: Site, path: str, token: str, now: datetime) -> str:
     )
 
 
-def _awaited(
-    site: Site, store: Store, token: str, since: datetime, wait: float
-) -> Iterator[Step]:
+def _awaited(site: Site, store: Store, token: str, since: datetime, wait: float) -> Iterator[Step]:
     """Whether it came back in time, by which way; and which ways cannot be read."""
     began = time.monotonic()
     keep = keeper(store, site.inbound.max_bytes)
