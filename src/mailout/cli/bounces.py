@@ -83,7 +83,7 @@ def list_(
       mailout bounces list --provider example.net --category blocked-policy
     """
     site = read_site(context)
-    kinds = FAILURES
+    kinds: tuple[EventKind, ...] = FAILURES
     if deferred:
         kinds += (EventKind.DEFERRED, EventKind.UNKNOWN)
     if everything:
@@ -192,14 +192,14 @@ def stats(
             found = bounces.counted(tx, asked, by)
             accepted = bounces.accepted(tx, asked.issue_id)
     if as_json_:
-        rows = [{**dict(zip(by, names, strict=True)), "count": number} for names, number in found]
-        as_json({"accepted": accepted, "counts": rows})
+        counts = [{**dict(zip(by, names, strict=True)), "count": number} for names, number in found]
+        as_json({"accepted": accepted, "counts": counts})
         return
     if not found:
         say("Nothing has come back.")
         return
     faults = "category" in by
-    rows = []
+    rows: list[list[object]] = []
     for names, number in found:
         named = dict(zip(by, names, strict=True))
         fault = [_fault(named["category"])] if faults else []

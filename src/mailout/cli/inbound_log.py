@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
 from mailout.cli import incoming
@@ -10,6 +12,7 @@ from mailout.core.arrival import FoundBy
 from mailout.core.errors import MailoutError, UsageError
 from mailout.core.inbound.category import Kind
 from mailout.core.site import Site
+from mailout.receive.processing import Done
 from mailout.store import bounces, inbound
 from mailout.store.inbound import Listed
 
@@ -105,24 +108,23 @@ def _known(found: list[Listed], number: int) -> Listed:
     return found[0]
 
 
-def _told(one: Listed, site: Site) -> list[str]:
-    lines = [f"Mail {one.id} of {local(one.came_at, site)}, by {one.source}, {one.size:,} bytes"]
+def _told(one: Listed, site: Site) -> Iterator[str]:
+    yield f"Mail {one.id} of {local(one.came_at, site)}, by {one.source}, {one.size:,} bytes"
     if one.said:
-        lines.append(f"  subject: {one.said}")
+        yield f"  subject: {one.said}"
     if one.sender or one.recipient:
-        lines.append(f"  envelope: from {one.sender or '<>'} to {one.recipient or '(not told)'}")
+        yield f"  envelope: from {one.sender or '<>'} to {one.recipient or '(not told)'}"
     if one.done_at is None:
-        return [*lines, "  It was not looked at yet: `mailout inbound process` does."]
-    lines.append(f"  It is {_what(one)}.")
-    about = one.address or "nobody we know"
+        yield "  It was not looked at yet: `mailout inbound process` does."
+        return
+    yield f"  It is {_what(one)}."
     of = f", and {one.issue}" if one.issue else ""
-    lines.append(f"  It is about {about}{of}: {_WHOSE[FoundBy(one.found_by)]}.")
+    yield f"  It is about {one.address or 'nobody we know'}{of}: {_WHOSE[FoundBy(one.found_by)]}."
     for report in one.reports:
         said = report["diagnostic"] or report["status"] or ""
-        lines.append(f"  {report['recipient'] or '(no name)'}: {report['category']}  {said}")
+        yield f"  {report['recipient'] or '(no name)'}: {report['category']}  {said}"
     if not one.is_kept:
-        lines.append("  The mail itself is not kept any more.")
-    return lines
+        yield "  The mail itself is not kept any more."
 
 
 @click.command("process")
@@ -168,7 +170,7 @@ def replay_command(context: click.Context, numbers: tuple[int, ...], everything:
         _say(incoming.look(site, store))
 
 
-def _say(done: incoming.Done) -> None:
+def _say(done: Done) -> None:
     say(f"Looked at: {incoming.kinds(done) or 'nothing'}.")
     if words := incoming.standings(done):
         say(f"Addresses: {words}.")

@@ -8,6 +8,7 @@ from mailout.cli.console import note
 from mailout.config.bounce_rules import read_rules
 from mailout.core.errors import MailoutError
 from mailout.core.site import Site
+from mailout.receive import judging
 from mailout.receive.processing import Done, work_off
 from mailout.store.engine import Store
 
@@ -19,8 +20,24 @@ _HEALTH = {
 
 
 def look(site: Site, store: Store) -> Done:
-    """What was done about all that came in. Raises: MailoutError; what was done stays done."""
+    """What was done about all that came in, and about all from whom nothing came back any more.
+
+    Raises: MailoutError; what was done stays done.
+    """
+    now = datetime.now(UTC)
+    done = work_off(store, site, read_rules(site.root), now)
+    done.standings += judging.lift_the_quiet(store, site, now)
+    return done
+
+
+def look_quickly(site: Site, store: Store) -> Done:
+    """As `look`, but for those from whom nothing came back: it costs nothing if nothing came in."""
     return work_off(store, site, read_rules(site.root), datetime.now(UTC))
+
+
+def lift_the_quiet(site: Site, store: Store) -> Done:
+    """The addresses that are well again, since nothing came back from their probe."""
+    return Done(standings=judging.lift_the_quiet(store, site, datetime.now(UTC)))
 
 
 def look_beside(site: Site, store: Store) -> None:

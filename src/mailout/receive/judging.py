@@ -75,6 +75,9 @@ def judge_refusals(store: Store, site: Site, rules: Rules, now: datetime) -> Cou
     """How many addresses stand otherwise, once all refusals in sessions have been read for what
     they mean. Raises: TryLater, MailoutError if the store fails."""
     changed: Counter[str] = Counter()
+    with store.reading() as tx:
+        if not bounces.any_unjudged(tx):
+            return changed
     while True:
         with store.writing() as tx:
             found = bounces.unjudged(tx, _AT_ONCE)

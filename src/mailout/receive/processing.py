@@ -67,7 +67,6 @@ def work_off(store: Store, site: Site, rules: Rules, now: datetime) -> Done:
     while (some := process(store, site, rules, now)) is not None:
         done.add(some)
     done.standings += judging.judge_refusals(store, site, rules, now)
-    done.standings += judging.lift_the_quiet(store, site, now)
     return done
 
 

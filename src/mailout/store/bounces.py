@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, text, update
 
 from mailout.core.event import EventKind
 from mailout.core.inbound.category import Category
 from mailout.store.engine import Tx
-from mailout.store.tables import DELIVERY, EVENT, ISSUE, SUBSCRIBER
+from mailout.store.tables import DELIVERY, EVENT, ISSUE, SUBSCRIBER, UNJUDGED
 from mailout.store.whose import Theirs
 
 _UNJUDGED = (EventKind.REFUSED, EventKind.EXPIRED)
@@ -126,12 +126,18 @@ def unjudged(tx: Tx, most: int) -> list[Refusal]:
     """Up to `most` refusals whose words were not yet read, the oldest first."""
     rows = tx.execute(
         select(*(EVENT.c[name] for name in Refusal.__dataclass_fields__))
-        .where(EVENT.c.category == "", EVENT.c.kind.in_(_UNJUDGED))
+        .where(text(UNJUDGED))
         .order_by(EVENT.c.id)
         .limit(most)
         .with_for_update(skip_locked=True)
     )
     return [Refusal(*row) for row in rows]
+
+
+def any_unjudged(tx: Tx) -> bool:
+    """Whether there are refusals whose words were not yet read."""
+    found = select(1).where(text(UNJUDGED)).select_from(EVENT).limit(1)
+    return tx.execute(found).first() is not None
 
 
 def unjudge(tx: Tx) -> int:
