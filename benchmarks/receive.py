@@ -4,8 +4,8 @@
 
 An issue is sent to N people. Then each of them has a report in a Maildir, in Postfix's layout and
 with the returned head of our own mail: a quarter each are of dead addresses, full boxes, blocks by
-policy, and delays. "Keeping" reads the Maildir and keeps the mails, "acting" finds whose they are and
-why they came, writes it down and judges the addresses. One process, one thread.
+policy, and delays. "Keeping" reads the Maildir and keeps the mails, "acting" finds whose they are
+and why they came, writes it down and judges the addresses. One process, one thread.
 """
 
 from __future__ import annotations

@@ -4,11 +4,11 @@
 a made-up report -> the relay -> ... -> the return path -> a way in -> the store: seen
 ```
 
-The report goes to a return path with a token of its own, signed like a reader's and of the same form,
-so that it takes the way of every bounce; but the token names nobody, and so it changes nothing.
-It is also the mail's sender: a relay that lets our mails through lets this one through. The ways in
-are read as `mailout inbound fetch` reads them, and where others listen - a pipe, LMTP, a worker - the
-store is looked at.
+The report goes to a return path with a token of its own, signed like a reader's and of the same
+form, so that it takes the way of every bounce; but the token names nobody, and so it changes
+nothing. It is also the mail's sender: a relay that lets our mails through lets this one through.
+The ways in are read as `mailout inbound fetch` reads them, and where others listen - a pipe, LMTP,
+a worker - the store is looked at.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Step:
 
 
 def steps(site: Site, wait: float) -> Iterator[Step]:
-    """The steps that were taken, the last one the first that failed. It lasts up to `wait` seconds."""
+    """The steps that were taken. Waits for about `wait` seconds at most."""
     token = trial_token(site.keys.return_path, secrets.token_bytes(8))
     local, _, domain = site.return_path.partition("@")
     path = f"{local}+{token}@{domain}"
@@ -183,13 +183,13 @@ def _what_to_look_at(site: Site) -> str:
     box = site.inbound
     local, _, domain = site.return_path.partition("@")
     said = [
-        f"The relay took it, so it is on its way, or lost behind it: does the server of {domain} have "
-        f"a mailbox for {local}+ANYTHING@{domain}? If not, {_EXTENSIONS}."
+        f"The relay took it, so it is on its way, or lost behind it: does the server of {domain} "
+        f"have a mailbox for {local}+ANYTHING@{domain}? If not, {_EXTENSIONS}."
     ]
     for one in box.imap:
         said.append(
-            f"{one.label}: look for a mail `{SUBJECT}` there. If it is in another folder, such as the "
-            "one for spam, read that folder too."
+            f"{one.label}: look for a mail `{SUBJECT}` there. If it is in another folder, such as "
+            "the one for spam, read that folder too."
         )
     for path in (*box.maildir, *box.mbox):
         said.append(f"{path}: is this where the server puts mail to {local}@{domain}?")
@@ -200,8 +200,8 @@ def _what_to_look_at(site: Site) -> str:
         )
     if not box.is_read and not box.lmtp:
         said.append(
-            "config.toml names no way in ([inbound]). If your server calls `mailout receive`, its log "
-            "says how that ended; else set up a way: docs/inbound.md."
+            "config.toml names no way in ([inbound]). If your server calls `mailout receive`, its "
+            "log says how that ended; else set up a way: docs/inbound.md."
         )
     said.append("A slow relay may need longer: --wait 600.")
     return " ".join(said)
