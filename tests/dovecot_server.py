@@ -77,7 +77,7 @@ class Dovecot:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     def kick(self, user: str) -> None:
-        """Nothing, once every connection of a user is cut."""
+        """Nothing, once every connection of a user is cut (`*`: of all)."""
         command = ["doveadm", "-c", str(self.folder / "dovecot.conf"), "kick", user]
         subprocess.run(command, check=False, capture_output=True)  # 68: there was none
 
@@ -109,6 +109,7 @@ class Dovecot:
     def stop(self) -> None:
         """Nothing, once it and every connection to it has ended."""
         if self.process is not None:
+            self.kick("*")  # a connection outlives the server by some seconds else
             self.process.send_signal(signal.SIGTERM)
             try:
                 self.process.wait(10)

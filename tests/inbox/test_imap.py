@@ -214,7 +214,7 @@ def test_a_password_that_is_not_set(box: ImapBox, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_folder_that_is_not_there(box: ImapBox) -> None:
-    with pytest.raises(MailoutError, match="the server refuses: .*such a folder"):
+    with pytest.raises(MailoutError, match=r"the server refuses: .*such a folder"):
         fetched(replace(box, folder="Nowhere"), Kept())
 
 

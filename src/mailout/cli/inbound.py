@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from mailout.cli import inbound_log
+from mailout.cli import inbound_log, inbound_ways
 from mailout.cli.console import Options, note, table
 from mailout.core.errors import BadFile, MailoutError, UsageError, decoded, place
 from mailout.core.inbound.addresses import Known
@@ -25,7 +25,7 @@ def inbound_command() -> None:
     """Look at what comes back: bounces, complaints, automatic replies."""
 
 
-for _command in inbound_log.COMMANDS:
+for _command in (*inbound_ways.COMMANDS, *inbound_log.COMMANDS):
     inbound_command.add_command(_command)
 
 

@@ -40,6 +40,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "status": ("status", "Show what was sent, what is under way and what is held."),
     "deliveries": ("deliveries", "List the deliveries of an issue, one person a line."),
     "bounces": ("bounces", "List what came back and why; lift what was decided."),
+    "receive": ("receive", "Take one mail from a mail server, on standard input."),
     "inbound": ("inbound", "Look at what comes back: bounces, complaints, replies."),
     "letters": ("letters", "List and mail confirmations, links, welcomes, reports."),
     "archive": ("archive", "Build the archive: pages of what was mailed."),

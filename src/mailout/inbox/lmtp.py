@@ -102,19 +102,22 @@ class _Talk(LMTP):
             self.transport.close()
 
     async def push(self, status: AnyStr) -> None:
-        """What is said of the data is said once for each recipient (RFC 2033 4.2)."""
-        said = _OF_DATA.get(status) if isinstance(status, str) else None
+        """aiosmtpd says once of too much data what each recipient has to be told."""
+        said = _TOO_MUCH.get(status) if isinstance(status, str) else None
         if said and self.envelope is not None:
-            await super().push("\r\n".join([said] * len(self.envelope.rcpt_tos)))
+            await super().push(_for_each(said, self.envelope))
         else:
             await super().push(status)
 
 
-_OF_DATA = {
+def _for_each(reply: str, envelope: Envelope) -> str:
+    """The replies after the data: as many as there are recipients (RFC 2033 4.2)."""
+    return "\r\n".join([reply] * len(envelope.rcpt_tos))
+
+
+_TOO_MUCH = {
     "552 Error: Too much mail data": "552 5.3.4 the mail is too big",
     "500 Line too long (see RFC5321 4.5.3.1.6)": "500 5.5.2 a line is too long",
-    _KEPT: _KEPT,
-    _LATER: _LATER,
 }
 
 
@@ -137,22 +140,22 @@ class _Mailbox:
 
     async def handle_DATA(self, _server: LMTP, _session: Session, envelope: Envelope) -> str:
         raw = envelope.original_content or b""
-        sender = envelope.mail_from or ""
+        sender = (envelope.mail_from or "").removeprefix("<>")  # the null sender
         arrivals = [Arrival(raw, "lmtp", recipient, sender) for recipient in envelope.rcpt_tos]
         self.busy += 1
         try:
             new = await asyncio.to_thread(self._keep, arrivals)
         except MailoutError as error:
             self._trouble(str(error))
-            return _LATER
+            return _for_each(_LATER, envelope)
         except Exception as error:  # the last one who can: else the mail would be refused for good
             frame = traceback.extract_tb(error.__traceback__)[-1]
             self._trouble(f"{type(error).__name__} at {frame.filename}:{frame.lineno}")
-            return _LATER
+            return _for_each(_LATER, envelope)
         finally:
             self.busy -= 1
         self._came(Came(self._where, len(arrivals), new))
-        return _KEPT
+        return _for_each(_KEPT, envelope)
 
 
 @contextmanager
@@ -160,18 +163,7 @@ def _listening(where: str) -> Iterator[socket.socket]:
     """A socket that listens while the block lasts. Raises: MailoutError."""
     logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd's own; it holds addresses
     try:
-        if where.startswith("/"):
-            _remove_left_over(where)
-            plain = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            plain.bind(where)
-            # The mail server is another user; who may come near is the folder's to say.
-            os.chmod(where, 0o666)  # noqa: S103
-        else:
-            host, _, port = where.rpartition(":")
-            plain = socket.create_server(
-                (host.strip("[]"), int(port)),
-                family=socket.AF_INET6 if host.startswith("[") else socket.AF_INET,
-            )
+        plain = _at_path(where) if where.startswith("/") else _at_port(where)
     except OSError as error:
         raise MailoutError(f"cannot listen there: {error.strerror}", where=where) from None
     try:
@@ -181,6 +173,25 @@ def _listening(where: str) -> Iterator[socket.socket]:
         if where.startswith("/"):
             with suppress(OSError):
                 os.unlink(where)
+
+
+def _at_port(where: str) -> socket.socket:
+    host, _, port = where.rpartition(":")
+    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+    return socket.create_server((host.strip("[]"), int(port)), family=family)
+
+
+def _at_path(where: str) -> socket.socket:
+    _remove_left_over(where)
+    plain = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        plain.bind(where)
+        # The mail server is another user; who may come near is the folder's to say.
+        os.chmod(where, 0o666)  # noqa: S103
+    except OSError:
+        plain.close()
+        raise
+    return plain
 
 
 def _remove_left_over(path: str) -> None:
