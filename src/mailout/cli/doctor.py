@@ -14,6 +14,7 @@ from functools import partial
 
 import click
 
+from mailout.cli import doctor_bounce
 from mailout.cli.console import JSON, Options, as_json, opened, say
 from mailout.cli.publishing import default_language
 from mailout.cli.sending import signers_of
@@ -46,18 +47,35 @@ class _Check:
 
 
 @click.command(name="doctor")
+@click.option("--bounce", is_flag=True, help="Try whether a bounce comes back, too.")
+@click.option(
+    "--wait",
+    type=click.IntRange(0, 3600),
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="With --bounce: for how long.",
+)
 @JSON
 @click.pass_context
-def doctor_command(context: click.Context, as_json_: bool) -> None:
+def doctor_command(context: click.Context, bounce: bool, wait: int, as_json_: bool) -> None:
     """Check the site: its files, its store, its relay and its public pages. Changes nothing.
 
     Exit code 1 if anything would keep a send from working.
 
-    Example: mailout doctor
+    With --bounce it sends one mail, made up as a bounce, through the relay to your own return path,
+    and looks at all ways in, as `mailout inbound fetch` does, until that mail is in the store.
+
+    \b
+    Examples:
+      mailout doctor
+      mailout doctor --bounce --wait 120
     """
     options = context.find_object(Options) or Options()
     site = read_site(find_root(options.site))
     checks = list(_checks(site))
+    if bounce:
+        checks += [_Check(step.name, step.problem) for step in doctor_bounce.steps(site, wait)]
     if as_json_:
         as_json(
             [{"check": c.name, "ok": not c.problem, "problem": c.problem or None} for c in checks]
