@@ -29,8 +29,8 @@ from mailout.keeping.backup import Made, make
 from mailout.keeping.examining import examine
 from mailout.keeping.restoring import Restored, restore
 from mailout.store import dump, restored, schema
-from mailout.store.asked_tables import metadata
 from mailout.store.engine import Store, open_store
+from mailout.store.inbound_tables import metadata
 
 NOW = datetime(2026, 11, 24, 18, 30, tzinfo=UTC)
 LATER = NOW + timedelta(days=2)

@@ -14,8 +14,9 @@ from mailout.core.backup import Kind, pack_rows, unpack_rows
 from mailout.core.errors import BadFile, MailoutError
 from mailout.core.issue import Variant
 from mailout.store import dump, issues, load, schema
-from mailout.store.asked_tables import LETTER, metadata
+from mailout.store.asked_tables import LETTER
 from mailout.store.engine import Store, open_store
+from mailout.store.inbound_tables import metadata
 from mailout.store.tables import SUBSCRIBER
 
 NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
