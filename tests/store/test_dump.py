@@ -165,6 +165,32 @@ def test_tables_that_are_not_those_of_the_version_are_refused(store: Store) -> N
             load.refuse_other(plain, shapes)
 
 
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [
+        ("subscriber_tag", {"subscriber_id": 99, "tag": "of nobody"}),
+        ("subscriber", {"fields": "{}", "created_at": "no moment"}),
+        ("subscriber", {"fields": "{}", "created_at": "2026-11-24T18:30:00.000000Z", "id": None}),
+        ("subscription", {"state": "nonsense"}),
+    ],
+)
+def test_rows_that_do_not_fit_are_told_plainly(
+    store: Store, table: str, row: dict[str, object]
+) -> None:
+    said = f"rows of `{table}` in the backup do not fit"
+    with pytest.raises(BadFile, match=said), store.filling() as plain:
+        shape = next(one for one in dump.shapes(plain) if one.name == table)
+        load.adding(plain, shape)([[row.get(one.name) for one in shape.columns]])
+    assert not any(content(store, metadata).values())
+
+
+def test_a_text_that_postgresql_does_not_take_is_told_plainly(store: Store, empty: Store) -> None:
+    if store.is_sqlite and not empty.is_sqlite:
+        _add_person(store, "an\0na")
+        with pytest.raises(BadFile, match=r"rows of `subscriber` .* NUL"):
+            copy(store, empty)
+
+
 def _add_person(store: Store, name: str) -> int:
     with store.engine.begin() as plain:
         return int(

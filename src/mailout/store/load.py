@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from sqlalchemy import inspect
+from sqlalchemy.exc import DataError, IntegrityError
 
 from mailout.core.backup import Kind, Row, Shape
-from mailout.core.errors import BadFile, MailoutError
+from mailout.core.errors import BadFile, MailoutError, TryLater
 from mailout.store.dump import is_numbered, quoted, shapes
 from mailout.store.engine import PlainTx, Store, said_plainly
+
+_MOMENT = len("2026-11-24T18:30:00.000000Z")
 
 Adding = Callable[[Sequence[Row]], None]
 """Puts rows into one table."""
@@ -47,8 +52,9 @@ def adding(plain: PlainTx, shape: Shape) -> Adding:
         changed = _changed(shape, {Kind.MOMENT: _moment_on_sqlite, Kind.BYTES: base64.b64decode})
 
         def add(rows: Sequence[Row]) -> None:
-            if rows:
-                plain.exec_driver_sql(insert, [tuple(changed(row)) for row in rows])
+            with _told(shape):
+                if rows:
+                    plain.exec_driver_sql(insert, [tuple(changed(row)) for row in rows])
 
         return add
 
@@ -57,7 +63,7 @@ def adding(plain: PlainTx, shape: Shape) -> Adding:
 
     def add_copied(rows: Sequence[Row]) -> None:
         raw: Any = plain.connection.driver_connection
-        with raw.cursor() as cursor, cursor.copy(copy) as into:
+        with _told(shape), raw.cursor() as cursor, cursor.copy(copy) as into:
             for row in rows:
                 into.write_row(copied(row))
 
@@ -100,4 +106,28 @@ def _changed(shape: Shape, ways: dict[Kind, Callable[[str], Any]]) -> Callable[[
 
 
 def _moment_on_sqlite(text: str) -> str:
+    if len(text) != _MOMENT or text[10] != "T" or text[-1] != "Z":
+        raise ValueError(f"`{text[:_MOMENT]}` is no moment")
     return text[:-1].replace("T", " ")
+
+
+@contextmanager
+def _told(shape: Shape) -> Iterator[None]:
+    """Turns what a database says of rows that it does not take into something to act on. (Rows of
+    a whole backup fit; only SQLite keeps a NUL within a text.)"""
+    try:
+        yield
+    except (
+        IntegrityError,
+        DataError,
+        psycopg.IntegrityError,
+        psycopg.DataError,
+        ValueError,
+    ) as error:
+        words = str(getattr(error, "orig", error)).strip().splitlines()[0]
+        raise BadFile(
+            f"rows of `{shape.name}` in the backup do not fit into the store: {words}"
+        ) from None
+    except psycopg.OperationalError as error:  # by SQLAlchemy's own way `said_plainly` has it
+        words = str(error).strip().splitlines()[0]
+        raise TryLater(f"the store cannot be written: {words}") from None
