@@ -75,6 +75,7 @@ class ListHeaders:
     list_name: str
     leave_url: str
     token_header: str = ""
+    return_path: str = ""
 
 
 def list_headers(site: Site, mailing_list: MailingList) -> ListHeaders:
@@ -86,6 +87,7 @@ def list_headers(site: Site, mailing_list: MailingList) -> ListHeaders:
         list_id=settings.list_id,
         list_name=settings.name,
         leave_url=site.leave_url,
+        return_path=site.return_path if site.inbound.leave_by_mail else "",
         token_header=site.sending.token_header,
     )
 
@@ -117,6 +119,7 @@ class Prepared:
     whole: tuple[tuple[int, Base64, bool], ...]
     leave_url: str
     token_header: str = ""
+    by_mail: tuple[str, str] | None = None
 
     def compose(self, reader: Reader, message_id: str, now: float) -> bytes:
         """The whole message for one reader, lines ended by CRLF, ready for the wire.
@@ -127,12 +130,16 @@ class Prepared:
         address, token, greeting, delivery = reader
         named_by = self.token_header and delivery
         mark = f"{self.token_header}: {delivery}\r\n" if named_by else ""
+        by_mail = ""
+        if self.by_mail is not None and delivery:
+            before, after = self.by_mail
+            by_mail = f",\r\n <mailto:{before}{delivery}{after}>"
         out = list(self.pieces)
         out[_OWN] = (
             f"To: {safe(address, 'the address')}\r\n"
             f"Message-ID: {message_id}\r\n"
             f"Date: {_date(int(now))}\r\n"
-            f"List-Unsubscribe: <{self.leave_url}{token}>\r\n{mark}\r\n"
+            f"List-Unsubscribe: <{self.leave_url}{token}>{by_mail}\r\n{mark}\r\n"
         ).encode()  # ASCII unless the address needs SMTPUTF8 (RFC 6532)
         plain = {_TOKEN: token, _GREETING: greeting}
         html = {_TOKEN: token, _GREETING: _escaped(greeting)}
@@ -205,8 +212,17 @@ def prepare_message(variant: Variant, headers: ListHeaders) -> Prepared:
         quoted=tuple((name, html, tuple(at)) for (name, html), at in places.items()),
         whole=tuple(whole),
         leave_url=headers.leave_url,
+        by_mail=_leave_by_mail(headers.return_path),
         token_header=headers.token_header,
     )
+
+
+def _leave_by_mail(return_path: str) -> tuple[str, str] | None:
+    """What stands before and behind a delivery's token in the link that leaves by a mail."""
+    if not return_path:
+        return None
+    local, _, domain = return_path.partition("@")
+    return f"{local}+", f"@{domain}?subject=unsubscribe"
 
 
 @lru_cache(maxsize=8)
