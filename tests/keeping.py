@@ -23,7 +23,9 @@ class Kept:
         if self.works is not None and self.calls >= self.works:
             raise TryLater("the store is down")
         self.calls += 1
-        new = [one for one in dict.fromkeys(arrivals) if one.raw not in self.raw]
+        known = {one.digest for one in self.arrivals}
+        new = [one for one in arrivals if one.digest not in known]
+        new = list({one.digest: one for one in new}.values())
         self.arrivals += new
         return len(new)
 

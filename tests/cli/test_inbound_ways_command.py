@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from command_line import CommandLine
+from dovecot_server import PASSWORD, Dovecot
 from mailout.store import inbound
 from mailout.store.engine import Store
 
@@ -55,8 +56,7 @@ def test_fetch_reads_each_way_once_and_says_where(shell: CommandLine, store: Sto
     with store.reading() as tx:
         assert len(inbound.new(tx, 10)) == 3
     assert os.listdir(box / "new") == []
-    configure(shell.root, mbox=[])
-    assert shell("inbound", "fetch").out == "Nothing came in.\n"
+    assert shell("inbound", "fetch").out == ""
 
 
 def test_a_way_that_fails_is_named_and_the_others_are_read(
@@ -76,6 +76,28 @@ def test_a_way_that_fails_is_named_and_the_others_are_read(
     )
     configure(shell.root, maildir=["box"])
     assert "connection is lost" in shell("inbound", "fetch", code=75).err
+
+
+def test_a_bounce_in_a_mailbox_is_in_the_store_and_marked(
+    shell: CommandLine, store: Store, dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOX", PASSWORD)
+    path = shell.root / "config.toml"
+    path.write_text(
+        path.read_text("utf-8")
+        + f'[[inbound.imap]]\nhost = "localhost"\nport = {dovecot.imap_port}\ntls = "none"\n'
+        'username = "anna"\npassword_env = "BOX"\nmove_to = "Kept"\n',
+        "utf-8",
+    )
+    dovecot.deliver("anna", b"Subject: x\r\n\r\n", recipient="anna+token@box.example.org")
+    assert shell("inbound", "fetch").out.splitlines()[1:] == [
+        f"localhost:{dovecot.imap_port}/INBOX\t1\t1"
+    ]
+    with store.reading() as tx:
+        (kept,) = inbound.new(tx, 10)
+    assert kept.source == "imap"
+    assert b"Delivered-To: anna+token@box.example.org" in kept.raw
+    assert dovecot.doveadm("search", "-u", "anna", "mailbox", "Kept", "seen").count("\n") == 1
 
 
 def test_without_a_way_in_it_says_what_to_write(shell: CommandLine) -> None:

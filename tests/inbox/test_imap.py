@@ -261,6 +261,24 @@ def test_a_mail_that_somebody_else_takes_away(dovecot: Dovecot, box: ImapBox) ->
     assert fetched(box, kept) == []
 
 
+def test_a_mail_that_the_server_cannot_give_does_not_keep_the_others(
+    dovecot: Dovecot, box: ImapBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch = IMAPClient.fetch
+
+    def fetch_but_two(client: IMAPClient, numbers: list[int], what: list[str]) -> object:
+        if 2 in numbers and "BODY" in what[0]:
+            raise IMAPClient.Error("fetch failed: [SERVERBUG] Internal error")
+        return fetch(client, numbers, what)
+
+    monkeypatch.setattr(IMAPClient, "fetch", fetch_but_two)
+    dovecot.deliver("anna", mail(1), mail(2), mail(3))
+    kept = Kept()
+    with pytest.raises(MailoutError, match=r"does not give 1 of the mails: .*SERVERBUG"):
+        fetched(box, kept)
+    assert (len(kept.arrivals), unseen(dovecot)) == (2, 1)
+
+
 def test_a_connection_that_dies_while_mails_are_fetched(dovecot: Dovecot, box: ImapBox) -> None:
     dovecot.put("anna", [mail(number) for number in range(MOST_MAILS * 3)])
     kept = Kept()

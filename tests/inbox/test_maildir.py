@@ -111,6 +111,39 @@ def test_of_a_large_mail_only_the_beginning_is_read(box: Path) -> None:
     assert sorted(len(raw) for raw in kept.raw) == [8, MOST]
 
 
+def test_a_mail_that_cannot_be_read_is_named_and_the_others_are_kept(
+    box: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        (box / "new" / f"{number}.host").write_bytes(b"%d" % number)
+    opened = os.open
+
+    def refuse_the_first(path: bytes, *how: int) -> int:
+        if path.endswith(b"/0.host"):  # root may read everything: the right is taken away here
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *how)
+
+    monkeypatch.setattr(os, "open", refuse_the_first)
+    kept = Kept()
+    with pytest.raises(MailoutError, match=r"new/0\.host: cannot be read: Permission denied"):
+        list(fetch(str(box), kept, MOST))
+    assert kept.raw == {b"1", b"2"}
+    assert os.listdir(box / "new") == ["0.host"]
+
+
+def test_a_maildir_that_may_not_be_changed(box: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (box / "new" / "1.host").write_bytes(b"one")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "rename", refuse)
+    kept = Kept()
+    with pytest.raises(MailoutError, match="kept, but cannot be moved"):
+        list(fetch(str(box), kept, MOST))
+    assert kept.raw == {b"one"}
+
+
 def test_a_folder_that_is_no_maildir(tmp_path: Path) -> None:
     with pytest.raises(MailoutError, match=r"no Maildir: it has no folder `new`"):
         list(fetch(str(tmp_path), Kept(), MOST))

@@ -158,3 +158,14 @@ def test_each_failure_is_waited_for_longer(monkeypatch: pytest.MonkeyPatch) -> N
     waits.reset()
     waits.longer()
     assert waits.left == 5.0
+
+
+def test_with_nobody_to_tell_all_ways_stop(maildir: Path, tmp_path: Path) -> None:
+    def tell(_what: str, _fields: Mapping[str, object]) -> None:
+        raise BrokenPipeError
+
+    (maildir / "new" / "1.host").write_bytes(b"one")
+    inbox = Inbox(maildir=(str(maildir),), lmtp=str(tmp_path / "l"))
+    with pytest.raises(BrokenPipeError):
+        watch.watch(inbox, Kept(), tell, threading.Event())
+    assert list((maildir / "cur").iterdir())  # what was kept is marked all the same

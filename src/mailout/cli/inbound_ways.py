@@ -23,8 +23,8 @@ from mailout.core.site import Site
 def fetch_command(context: click.Context) -> None:
     """Pick up what came in, by each way that [inbound] names, and stop: for cron.
 
-    Prints where mail was found, how many mails, and how many of them were not known yet. A way that
-    fails is named; the others are read all the same. 75 if trying again may help.
+    Prints where new mail was found, how many mails, and how many of them were not known yet. A way
+    that fails is named; the others are read all the same. 75 if trying again may help.
 
     \b
     Example:
@@ -51,12 +51,12 @@ def fetch_command(context: click.Context) -> None:
                     mails, new = mails + came.mails, new + came.new
             except MailoutError as error:
                 failed.append(error)
-            if mails:
+            if new:
                 rows.append((name, mails, new))
     if rows:
         table(["where", "#mails", "#new"], rows)
-    elif not failed:
-        say("Nothing came in.")
+    elif not failed and sys.stdout.isatty():  # cron mails every line
+        say("Nothing new came in.")
     for one in failed[:-1]:
         note(f"mailout: {one}")
     if failed:

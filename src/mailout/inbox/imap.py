@@ -83,6 +83,7 @@ class Session:
     _validity: int = 0
     _writable: bool = True
     _kept: set[int] = field(default_factory=set)
+    _refused: list[str] = field(default_factory=list)
 
     def prepare(self) -> None:
         """Nothing, once the folder that kept mail goes to is there."""
@@ -94,8 +95,10 @@ class Session:
     def fetch(self, keep: Keep, most: int) -> Iterator[Came]:
         """What is unseen, a batch after the other; of each mail the first `most` bytes.
 
-        Raises: TryLater if the connection breaks off; whatever `keep` raises.
+        Raises: TryLater if the connection breaks off; MailoutError if, once all others are kept,
+        the server does not give a mail; whatever `keep` raises.
         """
+        self._refused.clear()
         with _said_plainly(self.box):
             unseen = self._unseen()
         for start in range(0, len(unseen), MOST_MAILS):
@@ -111,6 +114,12 @@ class Session:
                 with _said_plainly(self.box):
                     self._mark(list(found))
                 yield Came(self.box.label, len(found), new)
+        if self._refused:
+            raise MailoutError(
+                f"the server does not give {len(self._refused)} of the mails: {self._refused[0]}",
+                where=self.box.label,
+                fix="They stay unseen; can another mail program open them?",
+            )
 
     def wait(self, stop: threading.Event) -> None:
         """Nothing, once there may be new mail, or it is to stop. Raises: TryLater."""
@@ -152,7 +161,18 @@ class Session:
         }
 
     def _bodies(self, numbers: Sequence[int], most: int) -> dict[int, bytes]:
-        answer = self._client.fetch(numbers, [f"BODY.PEEK[]<0.{most}>"])
+        """The mails by their numbers, without those that are gone or are not given."""
+        try:
+            answer = self._client.fetch(numbers, [f"BODY.PEEK[]<0.{most}>"])
+        except imaplib.IMAP4.abort:
+            raise
+        except IMAPClientError as error:
+            # One that is broken at the server must not keep the others.
+            if len(numbers) == 1:
+                self._refused.append(_words(error))
+                return {}
+            singly = [self._bodies([number], most) for number in numbers]
+            return {number: raw for one in singly for number, raw in one.items()}
         found = {}
         for number in numbers:
             # A server that knows no parts of a body gives it whole.

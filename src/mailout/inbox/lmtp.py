@@ -10,13 +10,14 @@ Standards: RFC 2033 (LMTP), RFC 1870 (SIZE), RFC 6152 (8BITMIME), RFC 6531 (SMTP
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import os
 import socket
 import stat
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, AnyStr
@@ -110,6 +111,14 @@ class _Talk(LMTP):
             await super().push(status)
 
 
+def _arrivals(raw: bytes, sender: str, recipients: Sequence[str]) -> list[Arrival]:
+    """One for each recipient: the same bytes came to each, and each return path may be another."""
+    if len(recipients) == 1:
+        return [Arrival(raw, "lmtp", recipients[0], sender)]
+    known = hashlib.sha256(raw).hexdigest()
+    return [Arrival(raw, "lmtp", one, sender, f"{known} {one}") for one in recipients]
+
+
 def _for_each(reply: str, envelope: Envelope) -> str:
     """The replies after the data: as many as there are recipients (RFC 2033 4.2)."""
     return "\r\n".join([reply] * len(envelope.rcpt_tos))
@@ -141,7 +150,7 @@ class _Mailbox:
     async def handle_DATA(self, _server: LMTP, _session: Session, envelope: Envelope) -> str:
         raw = envelope.original_content or b""
         sender = (envelope.mail_from or "").removeprefix("<>")  # the null sender
-        arrivals = [Arrival(raw, "lmtp", recipient, sender) for recipient in envelope.rcpt_tos]
+        arrivals = _arrivals(raw, sender, envelope.rcpt_tos)
         self.busy += 1
         try:
             new = await asyncio.to_thread(self._keep, arrivals)

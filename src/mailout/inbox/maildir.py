@@ -26,23 +26,34 @@ _INFO = b":2,"
 def fetch(path: str, keep: Keep, most: int) -> Iterator[Came]:
     """What came in, a batch after the other; of each mail the first `most` bytes.
 
-    Raises: MailoutError if this is no Maildir; whatever `keep` raises.
+    Raises: MailoutError if this is no Maildir, or, once all others are kept, if a mail cannot be
+    read; whatever `keep` raises.
     """
     folder = os.fsencode(path)
-    for batch in batched(_unseen(folder, path, most)):
+    unread: list[MailoutError] = []
+    for batch in batched(_unseen(folder, path, most, unread)):
         new = keep([arrival for _, arrival in batch])
         for file, _ in batch:
             _mark(folder, file)
         yield Came(path, len(batch), new)
+    if unread:
+        raise unread[0]
 
 
-def _unseen(folder: bytes, shown: str, most: int) -> Iterator[tuple[bytes, Arrival]]:
+def _unseen(
+    folder: bytes, shown: str, most: int, unread: list[MailoutError]
+) -> Iterator[tuple[bytes, Arrival]]:
     for part in (b"new", b"cur"):
         for name in _names(os.path.join(folder, part), shown):
             if part == b"cur" and _SEEN in _flags(name):
                 continue
             file = os.path.join(folder, part, name)
-            raw = _read(file, most)
+            try:
+                raw = _read(file, most)
+            except OSError as error:
+                name_shown = file.decode("utf-8", "backslashreplace")
+                unread.append(MailoutError(f"cannot be read: {error.strerror}", where=name_shown))
+                continue
             if raw is not None:
                 yield file, Arrival(raw, "maildir")
 
@@ -67,15 +78,12 @@ def _names(folder: bytes, shown: str) -> list[bytes]:
 
 
 def _read(file: bytes, most: int) -> bytes | None:
-    """The first bytes of a mail; None if it is gone, or no mail."""
+    """The first bytes of a mail; None if it is gone. Raises: OSError."""
     try:
         # A link or a pipe that somebody put there is not followed or waited for.
         handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        shown = file.decode("utf-8", "backslashreplace")
-        raise MailoutError(f"cannot be read: {error.strerror}", where=shown) from None
     with os.fdopen(handle, "rb") as opened:
         return opened.read(most)
 
@@ -89,7 +97,18 @@ def _mark(folder: bytes, file: bytes) -> None:
     # Gone by now: somebody else took it, and it is kept.
     with contextlib.suppress(FileNotFoundError):
         if not os.path.lexists(target):
-            os.rename(file, target)
+            _rename(file, target)
+
+
+def _rename(file: bytes, target: bytes) -> None:
+    try:
+        os.rename(file, target)
+    except PermissionError as error:
+        raise MailoutError(
+            f"kept, but cannot be moved to `cur`: {error.strerror}",
+            where=os.path.dirname(target).decode("utf-8", "backslashreplace"),
+            fix="Run this as the user whose mail it is.",
+        ) from None
 
 
 def _flags(name: bytes) -> bytes:

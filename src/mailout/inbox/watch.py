@@ -52,15 +52,23 @@ def _read_mailbox(box: ImapBox, most: int, keep: Keep) -> Iterator[Came]:
 
 
 def watch(inbox: Inbox, keep: Keep, tell: Tell, stop: threading.Event) -> None:
-    """Nothing, once it is to stop and each way has come to rest."""
+    """Nothing, once it is to stop and each way has come to rest.
+
+    Raises: what `tell` raises: with nobody to tell, all ways stop.
+    """
     watching = _Watching(inbox, keep, tell, stop)
-    threads = [threading.Thread(target=work, daemon=True) for work in watching.works()]
+    threads = [
+        threading.Thread(target=watching.guard, args=(work,), daemon=True)
+        for work in watching.works()
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         while thread.is_alive() and not stop.is_set():
             thread.join(0.2)  # short, so that a signal is heard
         thread.join(_LEAVE)
+    if watching.failure is not None:
+        raise watching.failure
 
 
 @dataclass(slots=True)
@@ -93,6 +101,7 @@ class _Watching:
     keep: Keep
     tell: Tell
     stop: threading.Event
+    failure: BaseException | None = None
     _told: dict[str, str] = field(default_factory=dict)
 
     def works(self) -> list[Callable[[], None]]:
@@ -104,6 +113,14 @@ class _Watching:
         if self.inbox.lmtp:
             works.append(self._listener)
         return works
+
+    def guard(self, work: Callable[[], None]) -> None:
+        """Does the work of a thread; should that fail, no other goes on as if all were well."""
+        try:
+            work()
+        except BaseException as error:
+            self.failure = error
+            self.stop.set()
 
     def _look_at(self, files: list[tuple[str, Read]]) -> None:
         waits = {name: _Waits() for name, _ in files}
