@@ -55,6 +55,7 @@ bench: $(VENV)/installed-for-tests
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/segments.py $(ARGS)
 	$(BIN)/python benchmarks/receive.py $(ARGS)
+	$(BIN)/python benchmarks/backup.py $(ARGS)
 
 chaos: $(VENV)/installed-for-tests
 	$(BIN)/python benchmarks/chaos.py $(ARGS)

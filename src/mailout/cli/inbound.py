@@ -12,6 +12,7 @@ import click
 
 from mailout.cli import inbound_log, inbound_ways
 from mailout.cli.console import Options, note, table
+from mailout.cli.webhooks import webhooks_command
 from mailout.core.errors import BadFile, MailoutError, UsageError, decoded, place
 from mailout.core.inbound.addresses import Known
 from mailout.core.inbound.report import Inbound, known_addresses, read
@@ -27,6 +28,7 @@ def inbound_command() -> None:
 
 for _command in (*inbound_ways.COMMANDS, *inbound_log.COMMANDS):
     inbound_command.add_command(_command)
+inbound_command.add_command(webhooks_command)
 
 
 @inbound_command.command("classify")

@@ -46,6 +46,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "archive": ("archive", "Build the archive: pages of what was mailed."),
     "serve": ("serve", "Serve the public pages."),
     "dkim": ("dkim", "Make a key that signs your mail, or show its DNS record."),
+    "backup": ("backup", "Write the whole site to one file, encrypted."),
+    "verify": ("backup", "Check a backup, or the store of the site."),
+    "restore": ("restore", "Make a site out of a backup, in an empty folder."),
+    "settle": ("restore", "After a restore: look at what is held, and go on."),
     "db": ("db", "Upgrade the store, or show its version."),
 }
 

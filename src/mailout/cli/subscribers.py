@@ -20,6 +20,7 @@ from mailout.cli.console import JSON, as_json, local, note, opened, read_site, s
 from mailout.cli.editions import edition_
 from mailout.cli.frequencies import frequency_, pause_, resume_
 from mailout.cli.leave_reasons import reasons_
+from mailout.cli.pending import ask_pending
 from mailout.core.errors import MailoutError, UsageError
 from mailout.core.subscriber import Subscriber
 from mailout.core.subscription import SubscriptionState
@@ -41,7 +42,7 @@ def subscribers_command() -> None:
     """
 
 
-for command in (edition_, frequency_, pause_, resume_, reasons_):
+for command in (ask_pending, edition_, frequency_, pause_, resume_, reasons_):
     subscribers_command.add_command(command)
 
 

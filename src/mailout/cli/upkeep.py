@@ -2,8 +2,8 @@
 kept tidy.
 
 A thread of its own, every two seconds a round of the postman (`send.postman`) and a look at what
-came in (`receive.processing`), every minute the upkeep (`preferences.upkeep`). What goes wrong there is told in one line and tried again: it
-ends no command.
+came in (`receive.processing`), every minute the upkeep (`preferences.upkeep`). What goes wrong
+there is told in one line and tried again: it ends no command.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class Inbox:
 
     Of a mail its first `max_bytes` are kept, for `keep_days`. `lmtp` is `127.0.0.1:PORT` or the
     path of a socket; empty for no listener. With `empty_mbox` an mbox file is emptied once all of
-    it is kept.
+    it is kept. With `leave_by_mail` each mail offers to leave by a mail to its return path, too.
     """
 
     __pydantic_config__: ClassVar = _STRICT
@@ -64,6 +64,7 @@ class Inbox:
     mbox: tuple[str, ...] = ()
     empty_mbox: bool = False
     lmtp: str = ""
+    leave_by_mail: bool = False
 
     @property
     def is_read(self) -> bool:

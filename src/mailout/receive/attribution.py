@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mailout.core.address import Address, BadAddress
-from mailout.core.arrival import FoundBy
+from mailout.core.arrival import WEBHOOK, FoundBy
 from mailout.core.inbound.addresses import find_addresses, folded
 from mailout.core.inbound.category import Kind
 from mailout.core.inbound.mail import Fields, read_fields
@@ -25,6 +25,7 @@ from mailout.core.inbound.rules import Rules
 from mailout.core.inbound.traces import Traces, return_tokens, traces
 from mailout.core.site import Site
 from mailout.core.token import is_trial, message_id, read_return_path
+from mailout.core.webhook import provider
 from mailout.store import whose
 from mailout.store.engine import Tx
 from mailout.store.inbound import Kept
@@ -149,6 +150,8 @@ def _attributed(
 
 def _read(kept: Kept, rules: Rules, theirs: Theirs | None = None) -> Inbound:
     """What a mail is; one that is known to be about a reader names nobody else."""
+    if kept.source.startswith(WEBHOOK):
+        return provider.read(kept.source, kept.raw, rules)
     if theirs is not None:
         found = read(kept.raw, rules, known_addresses([theirs.address]))
         if found.reports or found.kind not in (Kind.BOUNCE, Kind.FEEDBACK):

@@ -87,7 +87,6 @@ def keep(tx: Tx, arrivals: Sequence[Arrival], now: datetime) -> int:
                 "kind": "",
                 "found_by": "",
                 "said": "",
-                "reports": [],
             }
             for one in {one.digest: one for one in arrivals}.values()
         ],
