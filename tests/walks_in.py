@@ -15,7 +15,7 @@ from mailout.core.site import Site
 from mailout.core.subscriber import Subscriber
 from mailout.send import plan
 from mailout.smtp.catcher import Catcher
-from mailout.store import deliveries, dispatches, erasure, people, rests, segments
+from mailout.store import deliveries, dispatches, erasure, members, people, rests, segments
 from mailout.store.deliveries import Listed
 from mailout.store.engine import Store
 from mailout.store.issues import Issue
@@ -116,3 +116,9 @@ class Sent:
         with self.store.reading() as tx:
             condition = segments.condition(tx, bulletin.people(rule, "a test"), scope)
             return [one.address for one in people.page(tx, condition, list_id="bulletin")]
+
+    def move(self, address: str, new: str) -> None:
+        """Nothing, once the person has the address `new`."""
+        parsed = Address.parse(new)
+        with self.store.writing() as tx:
+            members.move(tx, self.person(address).id, parsed, parsed.key(self.site.keys.address))

@@ -62,7 +62,7 @@ def test_a_dead_report_stops_where_nothing_ever_arrived(category: Category) -> N
 
 
 def test_a_followed_link_or_a_reply_is_life_too() -> None:
-    assert judged(failed(0), confirmed=True) is Health.PAUSED
+    assert judged(failed(0), confirmed=(day(-50),)) is Health.PAUSED
     assert judged(failed(0), replied=(day(-1),)) is Health.PAUSED
 
 
@@ -98,6 +98,17 @@ def test_a_probe_that_tells_nothing_is_tried_again() -> None:
 
 def test_a_reply_while_paused_makes_well() -> None:
     assert judged(failed(0), now=1, replied=(day(0.5),), **ALIVE) is Health.WELL
+
+
+def test_life_after_a_stop_takes_it_back() -> None:
+    twice = (failed(0), failed(4))
+    assert judged(*twice, now=6, **ALIVE) is Health.STOPPED
+    assert judged(*twice, now=6, confirmed=(day(5),), **ALIVE) is Health.WELL
+    assert judged(failed(0), now=6, replied=(day(5),)) is Health.WELL
+    full = [failed(number, Category.MAILBOX_FULL) for number in (0, 7, 14, 21)]
+    assert judged(*full, replied=(day(22),)) is Health.WELL
+    # A new story after that is judged by itself.
+    assert judged(*twice, failed(9), now=10, confirmed=(day(5),), **ALIVE) is Health.PAUSED
 
 
 def test_four_times_full_over_three_weeks_stop() -> None:

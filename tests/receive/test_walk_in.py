@@ -112,6 +112,17 @@ def test_an_address_where_nothing_ever_arrived_is_stopped_at_once(
     assert judging.judge_refusals(sent.store, sent.site, sent.rules, now) == {}
 
 
+def test_a_report_on_an_address_that_they_had_before_says_nothing_of_the_new_one(
+    sent: Sent, now: datetime
+) -> None:
+    lived(sent)
+    path = path_of(sent.site, sent.delivery(ANNA))
+    sent.move(ANNA, "anna.new@example.net")
+    done = come(sent.store, sent.site, now, dsn(path, ANNA), recipient=path)
+    assert done.standings == {}
+    assert health(sent, "anna.new@example.net", now) is Health.WELL
+
+
 def test_full_boxes_score_and_what_is_about_us_does_not(sent: Sent, now: datetime) -> None:
     lived(sent)
     for week in range(4):

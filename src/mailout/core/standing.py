@@ -4,7 +4,7 @@
 |---|---|
 | dead (no-mailbox, no-domain, disabled, moved) | is paused at once. The next issue at least three days later goes there all the same, as a probe. If that comes back dead too, it is stopped; if nothing comes back, it is well again. Where nothing ever got there, the first one stops it |
 | soft (mailbox-full, relay-denied, unreachable, receiver-error) | scores one, at most one a day and an issue; four over at least 21 days stop it |
-| a delivery of which nothing came back, a reply | begins all counting anew |
+| a delivery of which nothing came back, a reply, a link that was followed | begins all counting anew, even after a stop |
 | blocked, too big, too fast: it is about us | nothing, ever |
 | delay, automatic reply, challenge, unknown | nothing |
 
@@ -99,15 +99,16 @@ class Record:
     """All that is known of an address.
 
     `failures` are those that count, in any order; `failed` has the deliveries of all, counting or
-    not. `replied` are moments at which its reader wrote to us. `confirmed`: they once followed a
-    link that was mailed there. An organiser who knew better has `lifted_at` made it well.
+    not. `replied` are moments at which its reader wrote to us, `confirmed` those at which they
+    followed a link that was mailed there. An organiser who knew better has `lifted_at` made it
+    well.
     """
 
     failures: Sequence[Failure] = ()
     failed: Collection[int] = ()
     accepted: Sequence[Arrived] = ()
     replied: Sequence[datetime] = ()
-    confirmed: bool = False
+    confirmed: Sequence[datetime] = ()
     lifted_at: datetime | None = None
 
 
@@ -146,7 +147,7 @@ def _signs_of_life(record: Record, terms: Terms, now: datetime) -> list[datetime
         for one in record.accepted
         if one.delivery_id not in record.failed and one.at + terms.quiet <= now
     ]
-    return sorted([*arrived, *record.replied])
+    return sorted([*arrived, *record.replied, *record.confirmed])
 
 
 def _by_dead(
@@ -158,9 +159,10 @@ def _by_dead(
             continue
         if first is None or _any_between(life, first.at, one.at):
             first = one
-            if not (record.confirmed or record.lifted_at or any(at < one.at for at in life)):
-                return Standing(Health.STOPPED, one.at, None, one.category, one.said)
-        elif one.queued_at >= first.at + terms.probe_after:
+            ends_it = not (record.lifted_at or any(at < one.at for at in life))
+        else:
+            ends_it = one.queued_at >= first.at + terms.probe_after
+        if ends_it and not any(at > one.at for at in life):
             return Standing(Health.STOPPED, one.at, None, one.category, one.said)
     if first is None or any(at > first.at for at in life):
         return Standing()
@@ -183,9 +185,10 @@ def _by_soft(failures: Sequence[Failure], life: Sequence[datetime], terms: Terms
         )
         if not known:
             counted.append(one)
+        last = counted[-1]
         enough = len(counted) >= terms.soft_score
-        if enough and counted[-1].at - counted[0].at >= terms.soft_over:
-            last = counted[-1]
+        over = last.at - counted[0].at >= terms.soft_over
+        if enough and over and not any(at > last.at for at in life):
             return Standing(
                 Health.STOPPED, last.at, None, last.category, last.said, score=len(counted)
             )

@@ -176,7 +176,8 @@ def _take_in(tx: Tx, site: Site, found: Request, now: datetime) -> int:
     address = Address.stored(said["address"])
     subscriber_id = members.make(tx, address, found.address_key, now)
     # They read the letter: the address lives, whatever a server has said of it.
-    details: dict[str, object] = {"language": found.language, "bounce_paused_at": None}
+    details: dict[str, object] = {"language": found.language}
+    details |= {"bounce_paused_at": None, "probe_from": None}
     if said["name"]:
         details["name"] = said["name"]
     members.change(tx, subscriber_id, **details)

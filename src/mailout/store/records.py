@@ -33,6 +33,8 @@ from mailout.store.tables import (
 BOUNCES = "bounces"
 """The evidence of a suppression that a judgement has made."""
 
+# What came back from an address that the person had before says nothing of the one they have.
+_TO_THIS_ADDRESS = DELIVERY.c.address_key == SUBSCRIBER.c.address_key
 _FAILURES = (EventKind.REFUSED, EventKind.BOUNCED, EventKind.EXPIRED)
 
 
@@ -68,14 +70,14 @@ def _load(tx: Tx, ids: list[int]) -> list[Address]:
     accepted = _accepted(tx, ids)
     replied = _moments(tx, ids, EventKind.REPLIED)
     lifted = _moments(tx, ids, EventKind.LIFTED, BY_HAND)
-    confirmed = set(
-        tx.scalars(
-            select(CONSENT.c.subscriber_id).where(
-                batch.among(tx, CONSENT.c.subscriber_id, ids),
-                CONSENT.c.action == ConsentAction.CONFIRMED,
-            )
+    confirmed: dict[int, list[datetime]] = {}
+    for subscriber_id, at in tx.execute(
+        select(CONSENT.c.subscriber_id, CONSENT.c.at).where(
+            batch.among(tx, CONSENT.c.subscriber_id, ids),
+            CONSENT.c.action == ConsentAction.CONFIRMED,
         )
-    )
+    ):
+        confirmed.setdefault(subscriber_id, []).append(at)
     lists: dict[int, list[str]] = {}
     for subscriber_id, list_id in tx.execute(
         select(SUBSCRIPTION.c.subscriber_id, SUBSCRIPTION.c.list_id)
@@ -111,7 +113,7 @@ def _load(tx: Tx, ids: list[int]) -> list[Address]:
                 failed=failed.get(row.id, ()),
                 accepted=accepted.get(row.id, ()),
                 replied=replied.get(row.id, ()),
-                confirmed=row.id in confirmed,
+                confirmed=confirmed.get(row.id, ()),
                 lifted_at=max(lifted.get(row.id, ()), default=None),
             ),
         )
@@ -135,6 +137,8 @@ def _failures(tx: Tx, ids: list[int]) -> tuple[Mapping[int, list[Failure]], Mapp
             DELIVERY.c.queued_at,
         )
         .join(DELIVERY, DELIVERY.c.id == EVENT.c.delivery_id)
+        .join(SUBSCRIBER, SUBSCRIBER.c.id == EVENT.c.subscriber_id)
+        .where(_TO_THIS_ADDRESS)
         .where(batch.among(tx, EVENT.c.subscriber_id, ids), EVENT.c.kind.in_(_FAILURES))
         .order_by(EVENT.c.id)
     )
@@ -156,7 +160,10 @@ def _failures(tx: Tx, ids: list[int]) -> tuple[Mapping[int, list[Failure]], Mapp
 def _accepted(tx: Tx, ids: list[int]) -> Mapping[int, list[Arrived]]:
     found: dict[int, list[Arrived]] = {}
     rows = tx.execute(
-        select(DELIVERY.c.subscriber_id, DELIVERY.c.id, DELIVERY.c.ended_at).where(
+        select(DELIVERY.c.subscriber_id, DELIVERY.c.id, DELIVERY.c.ended_at)
+        .join(SUBSCRIBER, SUBSCRIBER.c.id == DELIVERY.c.subscriber_id)
+        .where(
+            _TO_THIS_ADDRESS,
             batch.among(tx, DELIVERY.c.subscriber_id, ids),
             DELIVERY.c.state == DeliveryState.ACCEPTED,
             DELIVERY.c.ended_at.is_not(None),
