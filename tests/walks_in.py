@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, update
 
 from mailout.config.bounce_rules import standard_rules
 from mailout.core.address import Address
+from mailout.core.consent import MOVED, Consent, ConsentAction
 from mailout.core.delivery import DeliveryState
 from mailout.core.inbound.rules import Rules
 from mailout.core.site import Site
 from mailout.core.subscriber import Subscriber
 from mailout.send import plan
 from mailout.smtp.catcher import Catcher
-from mailout.store import deliveries, dispatches, erasure, members, people, rests, segments
+from mailout.store import (
+    consents,
+    deliveries,
+    dispatches,
+    erasure,
+    members,
+    people,
+    rests,
+    segments,
+)
 from mailout.store.deliveries import Listed
 from mailout.store.engine import Store
 from mailout.store.issues import Issue
@@ -121,4 +131,10 @@ class Sent:
         """Nothing, once the person has the address `new`."""
         parsed = Address.parse(new)
         with self.store.writing() as tx:
-            members.move(tx, self.person(address).id, parsed, parsed.key(self.site.keys.address))
+            key = parsed.key(self.site.keys.address)
+            person = self.person(address)
+            members.move(tx, person.id, parsed, key)
+            evidence = Consent(
+                "bulletin", person.id, key, ConsentAction.CONFIRMED, datetime.now(UTC), source=MOVED
+            )
+            consents.append(tx, [evidence])

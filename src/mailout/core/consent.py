@@ -16,6 +16,10 @@ GENESIS = "0" * 64
 """The `previous` of a list's first row."""
 
 
+MOVED = "change of address"
+"""The source of the evidence that somebody has confirmed another address."""
+
+
 class ConsentAction(StrEnum):
     """What a person (or an organiser on evidence) did."""
 

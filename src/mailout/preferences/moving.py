@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from mailout.core.address import Address
-from mailout.core.consent import Consent, ConsentAction
+from mailout.core.consent import MOVED, Consent, ConsentAction
 from mailout.core.letter import COUNTED_FOR, SIGN_UP, Letter, LetterKind, may_sign_up
 from mailout.core.request import GOOD_FOR, RequestPurpose
 from mailout.core.site import Site
@@ -119,7 +119,7 @@ def _move(tx: Tx, person: Subscriber, new: Address, found: Request, now: datetim
                 action=ConsentAction.CONFIRMED,
                 at=now,
                 language=person.language,
-                source="change of address",
+                source=MOVED,
             )
             for one in person.memberships
         ],

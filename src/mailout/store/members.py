@@ -191,6 +191,7 @@ def move(tx: Tx, subscriber_id: int, address: Address, address_key: str) -> None
         address_key=address_key,
         domain=address.domain,
         bounce_paused_at=None,
+        probe_from=None,
     )
     other = aliased(DeliveryRow)
     has_it_there = (

@@ -7,13 +7,13 @@ import, is left as it is.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import delete, exists, func, insert, select, update
 
-from mailout.core.consent import ConsentAction
+from mailout.core.consent import MOVED, ConsentAction
 from mailout.core.delivery import DeliveryState
 from mailout.core.event import EventKind
 from mailout.core.inbound.category import Category
@@ -33,7 +33,7 @@ from mailout.store.tables import (
 BOUNCES = "bounces"
 """The evidence of a suppression that a judgement has made."""
 
-# What came back from an address that the person had before says nothing of the one they have.
+# After a merge: what came back from the other address says nothing of this one.
 _TO_THIS_ADDRESS = DELIVERY.c.address_key == SUBSCRIBER.c.address_key
 _FAILURES = (EventKind.REFUSED, EventKind.BOUNCED, EventKind.EXPIRED)
 
@@ -71,13 +71,16 @@ def _load(tx: Tx, ids: list[int]) -> list[Address]:
     replied = _moments(tx, ids, EventKind.REPLIED)
     lifted = _moments(tx, ids, EventKind.LIFTED, BY_HAND)
     confirmed: dict[int, list[datetime]] = {}
-    for subscriber_id, at in tx.execute(
-        select(CONSENT.c.subscriber_id, CONSENT.c.at).where(
+    moved: dict[int, datetime] = {}
+    for subscriber_id, at, source in tx.execute(
+        select(CONSENT.c.subscriber_id, CONSENT.c.at, CONSENT.c.source).where(
             batch.among(tx, CONSENT.c.subscriber_id, ids),
             CONSENT.c.action == ConsentAction.CONFIRMED,
         )
     ):
         confirmed.setdefault(subscriber_id, []).append(at)
+        if source == MOVED:
+            moved[subscriber_id] = max(at, moved.get(subscriber_id, at))
     lists: dict[int, list[str]] = {}
     for subscriber_id, list_id in tx.execute(
         select(SUBSCRIPTION.c.subscriber_id, SUBSCRIPTION.c.list_id)
@@ -109,7 +112,7 @@ def _load(tx: Tx, ids: list[int]) -> list[Address]:
             probe_from=row.probe_from,
             is_stopped=bool(row.is_stopped),
             record=Record(
-                failures=failures.get(row.id, ()),
+                failures=_since(moved.get(row.id), failures.get(row.id, ())),
                 failed=failed.get(row.id, ()),
                 accepted=accepted.get(row.id, ()),
                 replied=replied.get(row.id, ()),
@@ -119,6 +122,13 @@ def _load(tx: Tx, ids: list[int]) -> list[Address]:
         )
         for row in people
     ]
+
+
+def _since(moved_at: datetime | None, failures: Sequence[Failure]) -> Sequence[Failure]:
+    """Those about what was queued since the person has this address."""
+    if moved_at is None:
+        return failures
+    return [one for one in failures if one.queued_at >= moved_at]
 
 
 def _failures(tx: Tx, ids: list[int]) -> tuple[Mapping[int, list[Failure]], Mapping[int, set[int]]]:
