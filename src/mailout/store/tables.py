@@ -59,6 +59,7 @@ class SubscriberRow(SQLModel, table=True):
         # With the number in them, so that PostgreSQL need not look at the row for it.
         Index("ix_subscriber_language", "language", postgresql_include=["id"]),
         Index("ix_subscriber_country", "country", postgresql_include=["id"]),
+        Index("ix_subscriber_bounce_paused", "id", **only("bounce_paused_at IS NOT NULL")),
         # A number once given is never given again: the consent chain names people by it.
         {"sqlite_autoincrement": True},
     )

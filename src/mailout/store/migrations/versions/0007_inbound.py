@@ -26,6 +26,14 @@ def upgrade() -> None:
     _allow("event", "kind", _EVENTS)
     _allow("letter", "kind", _LETTERS, sqlite_autoincrement=True)
     op.add_column("subscriber", sa.Column("probe_from", UtcTime(), nullable=True))
+    paused = sa.text("bounce_paused_at IS NOT NULL")
+    op.create_index(
+        "ix_subscriber_bounce_paused",
+        "subscriber",
+        ["id"],
+        sqlite_where=paused,
+        postgresql_where=paused,
+    )
     op.create_table(
         "inbound",
         sa.Column("id", _ID, primary_key=True, autoincrement=True),
