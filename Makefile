@@ -51,6 +51,7 @@ bench: $(VENV)/installed-for-tests
 	$(BIN)/python benchmarks/size.py $(ARGS)
 	$(BIN)/python benchmarks/compile.py
 	$(BIN)/python benchmarks/ingest.py
+	$(BIN)/python benchmarks/roster.py $(ARGS)
 
 chaos: $(VENV)/installed-for-tests
 	$(BIN)/python benchmarks/chaos.py $(ARGS)

@@ -20,7 +20,7 @@ from mailout.roster import entry, reading, segments
 from mailout.roster.entry import Entry
 from mailout.roster.evidence import Evidence, addresses_in, require_wording
 from mailout.roster.writes import Writes, why_not
-from mailout.store import consents, erasure, events, issues
+from mailout.store import consents, erasure, events, intake, issues
 from mailout.store import people as stored
 from mailout.store import roster as bulk
 from mailout.store import signatories as stored_signatories
@@ -89,8 +89,8 @@ def add(
         )
     with store.writing() as tx:
         bulk.lock(tx)
-        known = bulk.known(tx, [person.key], newcomer.list_id).get(person.key)
-        suppressed = bulk.suppressed(tx, [person.key], newcomer.list_id).get(person.key)
+        known = intake.known(tx, [person.key], newcomer.list_id).get(person.key)
+        suppressed = intake.suppressed(tx, [person.key], newcomer.list_id).get(person.key)
         if why := why_not(person, known, suppressed):
             raise MailoutError(why, where=str(person.address))
         if known is not None and known.state is not None:
@@ -208,7 +208,7 @@ def is_erased(site: Site, store: Store, address: str) -> bool:
     """Whether this address was erased before. Raises: UsageError if it is no address."""
     key = key_of(site, address)
     with store.reading() as tx:
-        return bulk.suppressed(tx, [key], "").get(key) is SuppressionReason.ERASED
+        return intake.suppressed(tx, [key], "").get(key) is SuppressionReason.ERASED
 
 
 def _erased(person: Subscriber, list_id: str, now: datetime) -> Consent:

@@ -2,26 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import select, text
 
-from mailout.core.consent import GENESIS, Consent, chained
-from mailout.store.batch import insert_batch
+from mailout.core.consent import GENESIS, Consent, chained, link, moment
+from mailout.store.columns import dialect_of, stored_moment
 from mailout.store.engine import Tx
+from mailout.store.intake import put
 from mailout.store.tables import CONSENT
+
+_COLUMNS = (
+    "subscriber_id, address_key, action, wording, language, source, list_id, number, at,"
+    " previous, hash"
+)
+
+
+class Piece(NamedTuple):
+    """One piece of evidence, of which list and moment are known: what an import has many of."""
+
+    subscriber_id: int
+    address_key: str
+    action: str
+    wording: str
+    language: str
+    source: str
 
 
 def append(tx: Tx, consents: Iterable[Consent]) -> None:
     """Nothing, once the evidence is appended to its lists' chains, in the order given."""
-    by_list: dict[str, list[Consent]] = {}
-    for consent in consents:
-        by_list.setdefault(consent.list_id, []).append(consent)
-    for list_id, items in by_list.items():
-        _append_to(tx, list_id, items)
+    runs: dict[tuple[str, datetime], list[Piece]] = {}
+    last: dict[str, tuple[str, datetime]] = {}
+    for one in consents:
+        run = (one.list_id, one.at)
+        if last.setdefault(one.list_id, run) != run:  # its chain keeps the order
+            append_many(tx, one.list_id, last[one.list_id][1], runs.pop(last[one.list_id]))
+            last[one.list_id] = run
+        runs.setdefault(run, []).append(
+            Piece(
+                one.subscriber_id,
+                one.address_key,
+                one.action.value,
+                one.wording,
+                one.language,
+                one.source,
+            )
+        )
+    for (list_id, at), rows in runs.items():
+        append_many(tx, list_id, at, rows)
 
 
-def _append_to(tx: Tx, list_id: str, items: list[Consent]) -> None:
+def append_many(tx: Tx, list_id: str, at: datetime, rows: Sequence[Piece]) -> None:
+    """Nothing, once the rows of one moment are appended to a list's chain, in their order."""
+    if not rows:
+        return
     if tx.get_bind().dialect.name == "postgresql":
         # One writer at a time to a chain; SQLite has one writer anyway.
         tx.execute(text("SELECT pg_advisory_xact_lock(hashtext(:chain))"), {"chain": list_id})
@@ -32,27 +68,15 @@ def _append_to(tx: Tx, list_id: str, items: list[Consent]) -> None:
         .limit(1)
     ).first()
     number, previous = (last[0], last[1]) if last else (0, GENESIS)
-    rows = []
-    for consent in items:
+    said, stored = moment(at), stored_moment(at, dialect_of(tx))
+    linked = []
+    for row in rows:
         number += 1
-        hash_ = chained(consent, previous)
-        rows.append(
-            {
-                "list_id": list_id,
-                "number": number,
-                "subscriber_id": consent.subscriber_id,
-                "address_key": consent.address_key,
-                "action": consent.action,
-                "at": consent.at,
-                "wording": consent.wording,
-                "language": consent.language,
-                "source": consent.source,
-                "previous": previous,
-                "hash": hash_,
-            }
-        )
+        id_, key, action, wording, language, source = row
+        hash_ = link(previous, list_id, id_, key, action, said, wording, language, source)
+        linked.append((*row, list_id, number, stored, previous, hash_))
         previous = hash_
-    insert_batch(tx, CONSENT, rows)
+    put(tx, "consent", _COLUMNS, linked)
 
 
 def of_subscriber(tx: Tx, subscriber_id: int) -> list[Consent]:

@@ -18,7 +18,10 @@ from mailout.store import events, people, suppressions
 from mailout.store.engine import Store, Tx, said_plainly
 from mailout.store.tables import DELIVERY, SUPPRESSION
 
-_TABLES = ("subscriber", "subscriber_tag", "subscription", "delivery", "event", "suppression")
+_TABLES = (
+    "subscriber", "subscriber_tag", "subscription", "delivery", "event", "suppression",
+    "import_person",
+)  # fmt: skip
 
 
 def forget(tx: Tx, subscriber_id: int, address_key: str, now: datetime) -> None:

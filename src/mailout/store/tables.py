@@ -310,3 +310,44 @@ DISPATCH = _table(DispatchRow)
 DELIVERY = _table(DeliveryRow)
 EVENT = _table(EventRow)
 BUCKET = _table(BucketRow)
+
+
+class ImportRunRow(SQLModel, table=True):
+    """One import that wrote something. `times` are the moments at which it began and went on;
+    `counts` are those of its report; without `ended_at` it was broken off."""
+
+    __tablename__ = "import_run"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+    id: int = _id()
+    list_id: str
+    file: str
+    sha256: str
+    preset: str = ""
+    times: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    counts: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    at: datetime = _time()
+    ended_at: datetime | None = _time(nullable=True)
+    undone_at: datetime | None = _time(nullable=True)
+
+
+class ImportPersonRow(SQLModel, table=True):
+    """What an import did to one person: `added`, `joined` (a known person, new on the list) or
+    `changed`. `mark` tells whether an added one was changed since; `changes` holds pairs of
+    values before and after. It goes when the person goes."""
+
+    __tablename__ = "import_person"
+    # The person first: erasing one looks here by the person.
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    subscriber_id: int = Field(
+        sa_column=Column(_BIG, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True)
+    )
+    import_id: int = Field(
+        sa_column=Column(_BIG, ForeignKey("import_run.id", ondelete="CASCADE"), primary_key=True)
+    )
+    did: str
+    mark: str = ""
+    changes: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
+IMPORT_RUN = _table(ImportRunRow)
+IMPORT_PERSON = _table(ImportPersonRow)
