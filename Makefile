@@ -4,13 +4,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint format bench chaos clean
+.PHONY: help demo test lint format bench chaos gallery clean
 
 help:
 	@echo "make demo    install into .venv and show the whole trip on this machine"
 	@echo "make test    install the test extras too and run everything that CI runs"
 	@echo "make bench   measure the sender (beside Postfix's smtp-source, if there); ARGS=--quick"
 	@echo "make chaos   kill senders, databases and relays mid-send; ARGS=--quick takes minutes"
+	@echo "make gallery draw the pages for docs/gallery.md; needs Chromium"
 	@echo "make format  put the code into its form"
 	@echo "make clean   take .venv and caches away"
 
@@ -49,12 +50,17 @@ bench: $(VENV)/installed-for-tests
 	$(BIN)/python benchmarks/naive.py $(ARGS)
 	$(BIN)/python benchmarks/wire.py $(ARGS)
 	$(BIN)/python benchmarks/size.py $(ARGS)
+	$(BIN)/python benchmarks/one_click.py $(ARGS)
 	$(BIN)/python benchmarks/compile.py
 	$(BIN)/python benchmarks/ingest.py
+	$(BIN)/python benchmarks/segments.py $(ARGS)
 	$(BIN)/python benchmarks/roster.py $(ARGS)
 
 chaos: $(VENV)/installed-for-tests
 	$(BIN)/python benchmarks/chaos.py $(ARGS)
+
+gallery: $(VENV)/installed-for-tests
+	PYTHONPATH=tests $(BIN)/python tests/browser/gallery.py
 
 format: $(VENV)/installed-for-tests
 	$(BIN)/ruff check --fix .

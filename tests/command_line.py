@@ -13,7 +13,23 @@ from typing import Any
 import pytest
 
 from mailout.cli.main import main
-from mailout.smtp.catcher import Catcher
+from mailout.smtp.catcher import Catcher, Caught
+
+
+class IssueCatcher(Catcher):
+    """Shows what was mailed of issues; letters, such as the report on each send, are apart."""
+
+    @property
+    def messages(self) -> list[Caught]:
+        return [one for one in super().messages if not _is_letter(one)]
+
+    @property
+    def letters(self) -> list[Caught]:
+        return [one for one in super().messages if _is_letter(one)]
+
+
+def _is_letter(caught: Caught) -> bool:
+    return b"\r\nAuto-Submitted: " in caught.content
 
 
 @dataclass(frozen=True)

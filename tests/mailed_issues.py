@@ -10,7 +10,8 @@ from mailout.core.issue import Variant
 from mailout.core.segment import Everyone
 from mailout.core.site import Site
 from mailout.store import dispatches, issues
-from mailout.store.dispatches import Choice, Dispatch
+from mailout.store.audiences import Choice
+from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Store
 from mailout.store.issues import Issue
 

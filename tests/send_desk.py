@@ -19,7 +19,7 @@ from mailout.store import claims, dispatches, issues
 from mailout.store.claims import Claimed
 from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Store, Tx
-from mailout.store.issues import Issue
+from mailout.store.issues import PLAIN, Flags, Issue
 from newcomers import join
 
 
@@ -47,13 +47,15 @@ class Desk:
             self.store,
         )
 
-    def issue(self, name: str = "w47", text: str = "") -> Issue:
+    def issue(self, name: str = "w47", text: str = "", flags: Flags = PLAIN) -> Issue:
         body = f"{Slot.GREETING.mark} {text} /u/{Slot.TOKEN.mark}"
         variants = tuple(
             Variant(code, f"Subject {code}", f"<p>{body}</p>", body) for code in ("en", "ru")
         )
         with self.store.writing() as tx:
-            return issues.save_compiled(tx, name, "bulletin", ["p"], variants, datetime.now(UTC))
+            return issues.save_compiled(
+                tx, name, "bulletin", ["p"], variants, datetime.now(UTC), flags=flags
+            )
 
     def people(self, count: int, domain: str = "example.org") -> list[str]:
         return [

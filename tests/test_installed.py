@@ -48,6 +48,6 @@ def test_the_wheel_alone_makes_a_site_and_shows_the_demo(tmp_path: Path) -> None
     names = {path.name for path in (home / "site").iterdir()}
     assert {"config.toml", "lists", "templates", "posts", "keys.toml", "mailout.db"} <= names
     shown = run(mailout, "demo", home=home)
-    assert "The catching server holds 304 messages." in shown
+    assert "The catching server holds 304 messages to readers and 3 reports" in shown
     assert "Left out: 1 unsubscribed." in shown or "unsubscribed" in shown
     assert "550 5.1.1 There is nobody of this name here" in shown

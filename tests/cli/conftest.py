@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from command_line import CommandLine
+from command_line import CommandLine, IssueCatcher
 from mailout.cli.main import main
-from mailout.smtp.catcher import Catcher
 
 
 @pytest.fixture
-def catcher() -> Iterator[Catcher]:
-    with Catcher() as running:
+def catcher() -> Iterator[IssueCatcher]:
+    with IssueCatcher() as running:
         yield running
 
 

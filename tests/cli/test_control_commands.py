@@ -44,9 +44,11 @@ def test_a_scheduled_send_is_sent_by_the_worker(shell: CommandLine, catcher: Cat
         time.sleep(8)
         said = shell("worker", "--once", "--log", "json")
         events = [json.loads(line) for line in said.err.splitlines()]
-        assert [event["event"] for event in events] == ["started", "begun", "done", "stopped"]
+        told = [event["event"] for event in events if event["event"] != "letters"]
+        assert told == ["started", "begun", "done", "stopped"]
         assert "example.org" not in said.err, "no address is logged"
-        assert len(catcher.messages) == 3, "who joined in between is in"
+        to_readers = [m for m in catcher.messages if "contact@" not in str(m.recipients)]
+        assert len(to_readers) == 3, "who joined in between is in"
         assert shell("status", "--json").json["deliveries"]["accepted"] == 3
 
 

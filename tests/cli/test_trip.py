@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from command_line import CommandLine
+from command_line import CommandLine, IssueCatcher
 from mailout.cli.main import main
 from mailout.core.delivery import DeliveryState
 from mailout.smtp.catcher import Catcher
@@ -138,7 +138,7 @@ def test_a_relay_that_is_down_holds_and_the_same_command_goes_on(
 def test_deferred_ones_end_with_75_and_refused_ones_with_0(shell: CommandLine) -> None:
     shell.import_people(PEOPLE)
     rules = {"anna@example.org": "451 4.3.0 later", "boris@example.org": "550 5.1.1 unknown"}
-    with Catcher(rules=rules) as catcher, shell.relay(catcher):
+    with IssueCatcher(rules=rules) as catcher, shell.relay(catcher):
         said = shell("send", "--segment", "unions", "--yes", code=75)
         assert "1 are deferred" in said.err
         shell("send", "--segment", "journalists", "--yes")

@@ -421,6 +421,7 @@ def test_a_brand_that_is_none(site_root: Path, old: str, new: str, says: str) ->
         ('blocked_in = ["kaz"]', "`kaz` is not a country code"),
         ('blocked_in = []\n[press]\nemail = "nobody"', "`nobody`"),
         ('blocked_in = []\n[signature]\nkz = "Us"', "`kz` is not among the list's languages"),
+        ('blocked_in = []\n[welcome]\nxx = "Hi"', "`xx` is not among the list's languages"),
         ('blocked_in = []\n[categories.News]\nxx = "N"', "`xx` is not among the list's languages"),
     ],
 )
@@ -438,3 +439,12 @@ def test_every_other_language_may_fall_back(site_root: Path) -> None:
     edit(site_root, 'kk = ["ru"]', '"*" = ["en"]\nkk = ["ru"]', "lists/bulletin.toml")
     fallback = read_site(site_root).lists["bulletin"].settings.fallback
     assert fallback == {"*": ("en",), "kk": ("ru",)}
+
+
+def test_a_choice_of_readers_is_one_tag(site_root: Path) -> None:
+    path = site_root / "lists" / "bulletin.toml"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace('"tag = unions"', '"tag = unions and country = DE"'), "utf-8")
+    with pytest.raises(BadFile, match="readers cannot choose `unions`") as refused:
+        read_site(site_root)
+    assert "lists/bulletin.toml:" in str(refused.value)

@@ -12,7 +12,7 @@ from mailout.core.token import (
     LEAVE_LENGTH,
     Key,
     Ring,
-    Undo,
+    Signed,
     leave_token,
     message_id,
     read_return_path,
@@ -65,7 +65,7 @@ def test_undo_round_trip(subscription: int) -> None:
     token = undo_token(RING, subscription, TOMORROW)
     assert len(token) == 32
     assert re.fullmatch(r"[A-Za-z0-9_-]+", token)
-    assert read_undo(RING, token, NOW) == Undo(subscription, TOMORROW)
+    assert read_undo(RING, token, NOW) == Signed(subscription, TOMORROW)
 
 
 @given(ids, st.integers(min_value=-(10**6), max_value=10**6))

@@ -25,7 +25,7 @@ from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
 from mailout.roster import people, segments, story
 from mailout.roster.people import Newcomer, Selection
-from mailout.store import consents, deliveries, dispatches, events, issues, suppressions
+from mailout.store import audiences, consents, deliveries, dispatches, events, issues, suppressions
 from mailout.store import people as stored
 from mailout.store.engine import Store, open_store
 from mailout.store.tables import EVENT
@@ -52,12 +52,12 @@ def sent(store: Store, site: Site, name: str = "2026-11-20-bulletin") -> int:
     with store.writing() as tx:
         variant = Variant("en", "Strike", "<p>x</p>", "x")
         issue = issues.save_compiled(tx, name, "bulletin", ["post"], (variant,), NOW)
-        choice = dispatches.Choice(
+        choice = audiences.Choice(
             issue.id, "bulletin", Everyone(), None, segments.find(site, "bulletin")
         )
         dispatch = dispatches.make(tx, choice, segment="unions", exclude="", now=NOW)
         dispatches.begin(tx, dispatch.id, NOW)
-        dispatches.fill(
+        audiences.fill(
             tx, dispatch.id, choice, left_out={}, language_of={}, default_language="en",
             built={"full"}, now=NOW,
         )  # fmt: skip

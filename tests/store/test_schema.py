@@ -11,8 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from mailout.core.errors import MailoutError
 from mailout.core.issue import Variant, content_hash
 from mailout.store import issues, schema
+from mailout.store.asked_tables import metadata
 from mailout.store.engine import Store
-from mailout.store.tables import metadata
 
 
 def _revisions() -> list[str]:
@@ -107,7 +107,6 @@ def test_a_newer_store_is_refused(store: Store) -> None:
 
 
 def test_an_older_store_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    held = schema.newest()
-    monkeypatch.setattr(schema, "newest", lambda: "9998")
-    with pytest.raises(MailoutError, match=rf"version {held}, this mailout needs 9998.*db upgrade"):
+    monkeypatch.setattr(schema, "newest", lambda: "9000")
+    with pytest.raises(MailoutError, match=r"version \d{4}, this mailout needs 9000.*db upgrade"):
         schema.require_newest(store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ import pytest
 
 from mailout.core.site import Site
 from mailout.core.subscription import SubscriptionState
+from mailout.preferences.leave_reasons import listed
 from mailout.store.engine import Store
 from mailout.web.app import make_app
 from mailout.web.serving import serving
@@ -137,6 +139,50 @@ def test_a_forwarded_link_puts_nobody_back(client: httpx.Client, site: Site, sto
     for token in (anna.token, "", "x" * 32, "\0", "x" * 10_000):
         assert client.post("/u/undo", data={"undo": token}).status_code == 404
     assert client.post("/u/undo").status_code == 404
+    assert dump(store) == before
+
+
+def reason_form(page: str) -> dict[str, str]:
+    """The hidden fields of the form that asks why; empty if there is none."""
+    form = page.partition('action="/u/reason')[2].partition("</form>")[0]
+    return dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]+)"', form))
+
+
+def test_saying_why_once_and_without_a_name(client: httpx.Client, site: Site, store: Store) -> None:
+    anna = join(store, site)
+    page = client.post(f"/u/{anna.token}").text
+    hidden = reason_form(page)
+    assert set(hidden) == {"token", "list"}
+    assert hidden["token"] not in (undo_in(page), anna.token)
+    for words in ("my boss reads <b>it</b>", "again"):
+        answer = client.post("/u/reason", data={**hidden, "reason": "not safe", "words": words})
+        assert answer.status_code == 200
+        assert "boss" not in answer.text
+        assert "set-cookie" not in answer.headers
+    [said] = listed(store)
+    assert (said.list_id, said.reason.value) == ("bulletin", "not safe")
+    assert said.words == "my boss reads <b>it</b>"
+    row = str(dump(store)["leave_reason"])
+    for secret in (anna.address, anna.address_key, anna.token, hidden["token"], undo_in(page)):
+        assert secret not in row
+    assert state_of(store, anna) is UNSUBSCRIBED
+    # It is asked in the answer to the leave alone.
+    assert reason_form(client.post(f"/u/{anna.token}").text) == {}
+
+
+def test_nobody_else_can_say_why(client: httpx.Client, site: Site, store: Store) -> None:
+    anna = join(store, site)
+    page = client.post(f"/u/{anna.token}").text
+    hidden = reason_form(page)
+    before = dump(store)
+    for token in ("", anna.token, undo_in(page), "x" * 32, "x" * 10_000, "\0"):
+        answer = client.post("/u/reason", data={**hidden, "token": token, "reason": "other"})
+        assert answer.status_code == 404
+    wrong_list = {**hidden, "list": "other", "reason": "other"}
+    assert client.post("/u/reason", data=wrong_list).status_code == 404
+    assert client.post("/u/reason").status_code == 404
+    assert client.get("/u/reason").status_code == 404
+    assert client.post("/u/reason", data=hidden).status_code == 200  # nothing said
     assert dump(store) == before
 
 

@@ -23,8 +23,9 @@ from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
 from mailout.store import suppressions
 from mailout.store.engine import Store, open_store
-from mailout.web import app as web_app
-from mailout.web.app import MAX_BODY, make_app
+from mailout.web import leaving as leaving_pages
+from mailout.web.app import make_app
+from mailout.web.forms import MAX_BODY
 from mailout.web.serving import serving
 from newcomers import action_of, browsing, dump, join, state_of, undo_in, without_nonce
 
@@ -43,7 +44,7 @@ UNKNOWN = [
     ("DELETE", "/u/{}", 405),
     ("PUT", "/u/{}", 405),
     ("OPTIONS", "/u/{}", 405),
-    ("POST", "/p/{}", 405),
+    ("PUT", "/p/{}", 405),
 ]
 
 
@@ -116,8 +117,8 @@ def test_undo_after_its_day(
 ) -> None:
     anna = join(store, site)
     undo = undo_in(client.post(f"/u/{anna.token}").text)
-    real = web_app._now
-    monkeypatch.setattr(web_app, "_now", lambda: real() + timedelta(hours=24, seconds=2))
+    real = leaving_pages.now
+    monkeypatch.setattr(leaving_pages, "now", lambda: real() + timedelta(hours=24, seconds=2))
     before = dump(store)
     answer = client.post("/u/undo", data={"undo": undo})
     assert answer.status_code == 404
@@ -131,7 +132,7 @@ def test_undo_of_the_suppressed_says_nothing(
     anna = join(store, site)
     undo = undo_in(client.post(f"/u/{anna.token}").text)
     with store.writing() as tx:
-        suppressions.add(tx, anna.address_key, SuppressionReason.DEAD, web_app._now())
+        suppressions.add(tx, anna.address_key, SuppressionReason.DEAD, leaving_pages.now())
     answer = client.post("/u/undo", data={"undo": undo})
     assert without_nonce(answer.text) == without_nonce(client.get("/u/wrong").text)
 
@@ -305,7 +306,7 @@ def test_an_unforeseen_error_tells_nothing(
     def fails(*_: object) -> None:
         raise RuntimeError(f"cannot handle {anna.address} {anna.token}")
 
-    monkeypatch.setattr(web_app, "look", fails)
+    monkeypatch.setattr(leaving_pages, "look", fails)
     with caplog.at_level(logging.DEBUG), browsing(make_app(site, store)) as client:
         answer = client.get(f"/u/{anna.token}")
         assert answer.status_code == 500
@@ -377,7 +378,7 @@ def test_try_later_is_a_busy_page(
     def busy(*_: object) -> None:
         raise TryLater("the store is busy")
 
-    monkeypatch.setattr(web_app, "look", busy)
+    monkeypatch.setattr(leaving_pages, "look", busy)
     answer = client.get("/u/anything")
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "30"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from urllib.parse import urlsplit
+
 import httpx
 import pytest
 from starlette.responses import PlainTextResponse
@@ -36,3 +39,20 @@ def test_a_host_that_is_not_ours(host: str) -> None:
 def test_a_port_that_is_none() -> None:
     with pytest.raises(MailoutError, match="a port is a number"):
         listen("127.0.0.1", 70000)
+
+
+def test_a_head_without_end_is_cut_off() -> None:
+    with serving(APP) as url:
+        parts = urlsplit(url)
+        with socket.create_connection((parts.hostname, parts.port), timeout=10) as wire:
+            wire.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX: ")
+            with pytest.raises(OSError):
+                for _ in range(1000):
+                    wire.sendall(b"x" * 10_000)
+        assert httpx.get(url).text == "hello"
+
+
+def test_a_large_head_is_read_again_and_again() -> None:
+    with serving(APP) as url, httpx.Client(base_url=url) as client:
+        for _ in range(10):
+            assert client.get("/", headers={"X": "x" * 50_000}).text == "hello"

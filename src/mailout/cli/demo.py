@@ -26,7 +26,7 @@ from mailout.config.site import read_site
 from mailout.config.starter import copy_site
 from mailout.core.errors import MailoutError
 from mailout.core.site import Site
-from mailout.smtp.catcher import Catcher
+from mailout.smtp.catcher import Catcher, Caught
 from mailout.store.engine import open_store
 from mailout.web.app import make_app
 from mailout.web.inbox import make_inbox
@@ -107,7 +107,11 @@ def _walk(folder: Path, catcher: Catcher) -> None:
     for name in _SEGMENTS:
         _command(folder, "send", _BULLETIN, "--segment", name, "--yes")
     _command(folder, "status", _BULLETIN)
-    say(f"The catching server holds {len(catcher.messages)} messages.")
+    reports = sum(_is_report(message) for message in catcher.messages)
+    say(
+        f"The catching server holds {len(catcher.messages) - reports} messages to readers and "
+        f"{reports} reports to the list's contact."
+    )
     reader = _leave(catcher)
     _title("An urgent appeal follows, and passes by the reader who left")
     before = len(catcher.messages)
@@ -120,6 +124,11 @@ def _walk(folder: Path, catcher: Catcher) -> None:
     _command(folder, "bounces", "list")
     _title("What was mailed is in the archive, without a word about any reader")
     _command(folder, "archive", "build")
+
+
+def _is_report(message: Caught) -> bool:
+    """Whether the message went to the list's contact, and not to a reader."""
+    return any(recipient.startswith("contact@") for recipient in message.recipients)
 
 
 def _leave(catcher: Catcher) -> str:

@@ -223,6 +223,7 @@ def _moment(row: Mapping[str, object], key: str, site: Site) -> str:
 
 def _newest_file(site: Site) -> str:
     plans = sources.read_issues(site.root, default_language(site))
+    plans = {name: plan for name, plan in plans.items() if not plan.digest}
     if not plans:
         raise MailoutError(
             "there is no issue in issues/", fix="Draft one with `mailout issues new`."

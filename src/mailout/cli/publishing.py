@@ -50,7 +50,7 @@ def compile_plan(site: Site, store: Store, mailing_list: MailingList, plan: Issu
     for warning in compiled.warnings:
         note(f"{plan.name}: {warning}")
     for key in plan.posts:
-        if key in sent:
+        if key in sent and not plan.digest:
             note(f"{plan.name}: the post {key} was in an issue that is sent already")
     return compiled
 
@@ -163,12 +163,12 @@ def write_draft(site: Site, mailing_list: MailingList, plan: IssuePlan) -> None:
 
 
 def uncompiled(site: Site, store: Store, mailing_list: MailingList) -> list[str]:
-    """Issues of the list whose files are there but were never compiled."""
+    """Issues of the list, digests aside, whose files are there but were never compiled."""
     plans = plans_of(site, mailing_list)
     with store.reading() as tx:
         known = {issue.name for issue in issues.newest_first(tx)}
     return [
         name
         for name, plan in plans.items()
-        if name not in known and list_of(site, plan).id == mailing_list.id
+        if name not in known and not plan.digest and list_of(site, plan).id == mailing_list.id
     ]

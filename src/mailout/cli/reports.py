@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from mailout.cli.console import local
+from mailout.cli.console import counted, local
 from mailout.core import throttle
 from mailout.core.delivery import DeliveryState
 from mailout.core.dispatch import Priority
+from mailout.core.letter import LetterKind
 from mailout.core.site import Site
-from mailout.store import buckets, deliveries, dispatches
+from mailout.store import buckets, deliveries, dispatches, letters
 from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Tx
 from mailout.store.issues import Issue
+
+_RECENT = timedelta(days=1)
 
 
 def issue_report(tx: Tx, issue: Issue) -> dict[str, Any]:
@@ -66,6 +69,42 @@ def slowed_words(slowed: Mapping[str, Any], site: Site) -> str:
         f"({steps} {'step' if steps == 1 else 'steps'} slower), "
         f"until about {local(slowed['until'], site)}"
     )
+
+
+def letters_report(tx: Tx) -> dict[str, Any]:
+    """How many letters wait to be mailed, and since when the oldest does."""
+    waiting = letters.waiting(tx)
+    return {"waiting": waiting.count, "oldest_waits_since": waiting.since}
+
+
+def letters_words(report: Mapping[str, Any], now: datetime) -> str:
+    """The same as words: `2 letters wait to be mailed, the oldest for 4 minutes`."""
+    count, age = report["waiting"], now - report["oldest_waits_since"]
+    minutes = int(age.total_seconds()) // 60
+    wait = "wait" if count != 1 else "waits"
+    long = counted(minutes // 60, "hour") if minutes >= 120 else counted(minutes, "minute")
+    return f"{counted(count, 'letter')} {wait} to be mailed, the oldest for {long}"
+
+
+def alert_report(tx: Tx, now: datetime) -> list[dict[str, Any]]:
+    """The alerts of the last day, the newest first."""
+    return [
+        {
+            "list": one.list_id,
+            "about": one.about,
+            "subject": one.subject,
+            "at": one.created_at,
+            "mailed": one.state is DeliveryState.ACCEPTED,
+        }
+        for one in letters.notices(tx, LetterKind.ALERT, now - _RECENT)
+    ]
+
+
+def alert_words(alert: Mapping[str, Any], site: Site) -> str:
+    """One of them as words: `2026-12-01 18:00 CET alert of the list bulletin: Held: ..`."""
+    unsent = "" if alert["mailed"] else " (not mailed yet)"
+    when = local(alert["at"], site)
+    return f"{when} alert of the list {alert['list']}: {alert['subject']}{unsent}"
 
 
 def all_states(counts: Mapping[DeliveryState, int]) -> dict[str, int]:

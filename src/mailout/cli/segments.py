@@ -7,8 +7,10 @@ from dataclasses import asdict
 import click
 
 from mailout.cli.console import JSON, as_json, opened, read_site, say, table
+from mailout.core.errors import UsageError
+from mailout.core.site import Site
 from mailout.roster import segments
-from mailout.roster.segments import Count
+from mailout.roster.segments import Asked, Count, Explanation
 
 
 @click.group(name="segments")
@@ -33,7 +35,7 @@ def list_(context: click.Context, as_json_: bool) -> None:
     with opened(site) as store:
         found = segments.listing(site, store)
     if as_json_:
-        as_json([_as_object(count) for count in found])
+        as_json([_as_object(count, str(count.segment)) for count in found])
         return
     table(
         ["segment", "rule", "#mailed now", "#left out"],
@@ -42,15 +44,19 @@ def list_(context: click.Context, as_json_: bool) -> None:
 
 
 @segments_command.command("show")
-@click.argument("name")
+@click.argument("name", required=False)
+@click.option("--rule", metavar="RULE", help="A rule to try, in place of a segment's name.")
+@click.option("--list", "list_id", default="", metavar="NAME", help="The list that --rule is of.")
 @click.option("--count", "only_count", is_flag=True, help="Only how many an issue would go to.")
 @click.option("--sample", type=click.IntRange(1, 1000), help="So many people, picked by chance.")
-@click.option("--explain", is_flag=True, help="The rule's parts, each with its people.")
+@click.option("--explain", is_flag=True, help="The rule in words, its parts with their people.")
 @JSON
 @click.pass_context
 def show(
     context: click.Context,
-    name: str,
+    name: str | None,
+    rule: str | None,
+    list_id: str,
     only_count: bool,
     sample: int | None,
     explain: bool,
@@ -58,40 +64,51 @@ def show(
 ) -> None:
     """Show a segment: its rule, who an issue would go to now, and who is left out and why.
 
+    With --rule it shows the same of a rule that is not written down yet.
+
+    \b
     Example: mailout segments show bulletin/unions --sample 5 --explain
+             mailout segments show --rule "tag = unions and language in (ru, kk)" --count
     """
     site = read_site(context)
-    segment = segments.named(site, name)
+    asked = _asked(site, name, rule, list_id)
     with opened(site) as store:
-        count = segments.count(site, store, segment)
-        people = segments.sample(site, store, segment, sample) if sample else []
-        steps = segments.explain(site, store, segment) if explain else []
+        count = segments.count_of(site, store, asked)
+        people = segments.sample_of(site, store, asked, sample) if sample else []
+        explanation = segments.explain_rule(site, store, asked) if explain else None
     if as_json_:
-        value = _as_object(count)
+        value = _as_object(count, str(count.segment) if asked.name else None)
         if sample:
             value["sample"] = [person.address for person in people]
-        if explain:
-            value["explain"] = [asdict(step) for step in steps]
+        if explanation:
+            value["in_words"] = explanation.words
+            value["explain"] = [asdict(step) for step in explanation.steps]
+            value["found_by"] = explanation.found_by
         as_json(value)
         return
     if only_count:
         say(str(count.mailed))
     else:
-        _print(count)
+        _print(count, asked)
     if people:
         table(
             ["address", "language", "tags"],
             [(person.address, person.language, " ".join(person.tags)) for person in people],
         )
-    if steps:
-        table(
-            ["part of the rule", "#on the list"],
-            [("  " * step.depth + step.text, step.count) for step in steps],
-        )
+    if explanation:
+        _print_explanation(explanation)
 
 
-def _print(count: Count) -> None:
-    say(f"{count.segment}: {count.rule}")
+def _asked(site: Site, name: str | None, rule: str | None, list_id: str) -> Asked:
+    if (name is None) == (rule is None):
+        raise UsageError("name a segment, or try a rule with --rule: one of the two")
+    if rule is not None:
+        return segments.written_down(site, rule, list_id)
+    return segments.asked(site, segments.named(site, name or "", list_id))
+
+
+def _print(count: Count, asked: Asked) -> None:
+    say(f"{asked}: {count.rule}")
     say(f"{count.matching} people on the list; an issue would go to {count.mailed} of them now.")
     rows = [(language or "(none)", number) for language, number in count.by_language.items()]
     rows += [(f"left out: {why}", number) for why, number in count.left_out.items()]
@@ -99,9 +116,20 @@ def _print(count: Count) -> None:
         table(["language", "#people"], rows)
 
 
-def _as_object(count: Count) -> dict[str, object]:
+def _print_explanation(explanation: Explanation) -> None:
+    say(explanation.words)
+    table(
+        ["part of the rule", "#on the list"],
+        [("  " * step.depth + step.text, step.count) for step in explanation.steps],
+    )
+    say("How the database finds them:")
+    for line in explanation.found_by:
+        say(f"  {line}")
+
+
+def _as_object(count: Count, name: str | None) -> dict[str, object]:
     return {
-        "segment": str(count.segment),
+        "segment": name,
         "rule": count.rule,
         "count": count.mailed,
         "matching": count.matching,

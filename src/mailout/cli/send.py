@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,6 +10,7 @@ import click
 
 from mailout.cli import console, sending
 from mailout.cli.archive import refresh
+from mailout.cli.asking import ask_for_count, show_audience
 from mailout.cli.check import refuse_unfit
 from mailout.cli.console import as_json, moment, note, opened, read_site, say, table
 from mailout.cli.endings import exit_code
@@ -21,16 +21,18 @@ from mailout.cli.publishing import (
     uncompiled,
     write_draft,
 )
-from mailout.cli.reports import dispatch_report, leaving_out
+from mailout.cli.reports import dispatch_report
+from mailout.cli.upkeep import post_beside
 from mailout.core.dispatch import DispatchState, Priority
-from mailout.core.errors import MailoutError, TryLater, UsageError
-from mailout.core.issue import Variant
+from mailout.core.errors import MailoutError, TryLater
+from mailout.core.issue import IssuePlan
 from mailout.core.site import MailingList, SegmentName, Site
 from mailout.publish import sources
 from mailout.send import plan
 from mailout.send.plan import Target
 from mailout.store import dispatches, issues
-from mailout.store.dispatches import Audience, Choice, Dispatch
+from mailout.store.audiences import Audience, Choice
+from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Store
 from mailout.store.issues import Issue
 
@@ -57,7 +59,7 @@ class _Order:
 @click.command(name="send")
 @click.argument("issue", required=False)
 @click.option("--segment", required=True, help="Whom to send to: `unions` or `bulletin/unions`.")
-@click.option("--exclude", default="", help="A segment of the same list to leave out.")
+@click.option("--exclude", multiple=True, help="Leave out a segment, or whom a rule means.")
 @click.option("--dry-run", is_flag=True, help="Show what would be sent to whom; send nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask; approves what is compiled.")
 @click.option("--accept", multiple=True, metavar="RULE", help="Send in spite of that warning.")
@@ -72,7 +74,7 @@ def send_command(
     context: click.Context,
     issue: str | None,
     segment: str,
-    exclude: str,
+    exclude: tuple[str, ...],
     dry_run: bool,
     yes: bool,
     accept: tuple[str, ...],
@@ -98,6 +100,7 @@ def send_command(
     \b
     Example: mailout send --segment unions
              mailout send 2026-11-20-bulletin --segment unions --exclude journalists --yes
+             mailout send --segment unions --exclude "received(last issue)"
     """
     site = read_site(context)
     name = site.segment_named(segment)
@@ -105,7 +108,7 @@ def send_command(
     order = _Order(
         segment=name,
         mailing_list=mailing_list,
-        exclude=_excluded(site, exclude, name),
+        exclude=plan.exclusion(site, name, exclude),
         issue=issue or "",
         dry_run=dry_run,
         yes=yes,
@@ -120,16 +123,6 @@ def send_command(
     with opened(site) as store:
         code = _send(site, store, order)
     sys.exit(code)
-
-
-def _excluded(site: Site, text: str, segment: SegmentName) -> str:
-    if not text:
-        return ""
-    full = text if "/" in text else f"{segment.list_id}/{text}"
-    excluded = site.segment_named(full)
-    if excluded.list_id != segment.list_id:
-        raise UsageError(f"`{text}` is a segment of another list", fix="Name one of the same list.")
-    return excluded.name
 
 
 def _send(site: Site, store: Store, order: _Order) -> int:
@@ -154,6 +147,7 @@ def _send(site: Site, store: Store, order: _Order) -> int:
             return 0
     if dispatch.filled_at is None and not _begin(site, store, order, target.issue, dispatch):
         return 0
+    post_beside(site, store)  # a confirmation waits for no bulk mail
     ending = sending.work(
         site,
         store,
@@ -162,6 +156,8 @@ def _send(site: Site, store: Store, order: _Order) -> int:
         wait=order.wait,
         json_lines=order.json_lines,
     )
+    if not (ending.held or ending.stopped):
+        post_beside(site, store)  # the report on this send, above all
     _show_report(store, target.issue, dispatch, order)
     return exit_code(ending, site)
 
@@ -216,7 +212,7 @@ def _begin(site: Site, store: Store, order: _Order, issue: Issue, dispatch: Disp
     if not _fresh(store, issue).is_approved:
         _approve_anew(site, store, order, issue)
     elif why and not order.yes:
-        _ask_for_count(plan.preview(store, _choice(order, issue.id)).total)
+        ask_for_count(plan.preview(store, _choice(order, issue), now).total)
     with store.writing() as tx:
         plan.enqueue(tx, order.mailing_list, dispatch, now)
     refresh(site, store)  # before the first mail, which links there
@@ -234,10 +230,11 @@ def _approve_anew(site: Site, store: Store, order: _Order, issue: Issue) -> None
     issue = _fresh(store, issue)
     note(f"{issue.name} was compiled anew since it was ordered.")
     refuse_unfit(site, store, order.mailing_list, issue, order.accept, yes=order.yes)
+    now = datetime.now(UTC)
     if not order.yes:
-        _ask_for_count(plan.preview(store, _choice(order, issue.id)).total)
+        ask_for_count(plan.preview(store, _choice(order, issue), now).total)
     with store.writing() as tx:
-        issues.approve(tx, issue, datetime.now(UTC))
+        issues.approve(tx, issue, now)
 
 
 def _make_issue(site: Site, store: Store, order: _Order) -> Issue | None:
@@ -270,16 +267,16 @@ def _new_dispatch(site: Site, store: Store, order: _Order, issue: Issue) -> Disp
 
     Raises: MailoutError if the issue is not fit to be sent.
     """
-    chosen = _choice(order, issue.id)
-    audience = plan.preview(store, chosen)
+    chosen = _choice(order, issue)
+    audience = plan.preview(store, chosen, datetime.now(UTC))
     with store.reading() as tx:
-        _show_audience(order, issue.name, issues.variants(tx, issue.id), audience)
-    if not audience.total:
+        show_audience(issue.name, _whom(order), issues.variants(tx, issue.id), audience)
+    if not audience.total and not audience.kept:
         _nothing(order, f"nobody in {order.segment} is to be mailed {issue.name}")
         return None
     refuse_unfit(site, store, order.mailing_list, issue, order.accept, yes=order.yes)
     if not order.yes:
-        _ask_for_count(audience.total)
+        ask_for_count(audience.total)
     now = datetime.now(UTC)
     if not issue.is_approved:
         with store.writing() as tx:
@@ -295,8 +292,16 @@ def _new_dispatch(site: Site, store: Store, order: _Order, issue: Issue) -> Disp
     )
 
 
-def _choice(order: _Order, issue_id: int) -> Choice:
-    return plan.choice(order.mailing_list, issue_id, order.segment.name, order.exclude)
+def _choice(order: _Order, issue: Issue | IssuePlan) -> Choice:
+    """Whom the order means, for an issue or for one that is not there yet."""
+    issue_id = issue.id if isinstance(issue, Issue) else 0
+    return plan.choice(
+        order.mailing_list, issue_id, order.segment.name, order.exclude, urgent=issue.urgent
+    )
+
+
+def _whom(order: _Order) -> str:
+    return str(order.segment) + (f" less {order.exclude}" if order.exclude else "")
 
 
 def _show_dry(site: Site, store: Store, order: _Order, target: Target | None) -> None:
@@ -304,7 +309,7 @@ def _show_dry(site: Site, store: Store, order: _Order, target: Target | None) ->
     if target is not None:
         with store.reading() as tx:
             variants = issues.variants(tx, target.issue.id)
-        name, issue_id = target.issue.name, target.issue.id
+        shown: Issue | IssuePlan = target.issue
     else:
         if not order.issue:
             _refuse_forgotten_draft(site, store, order)
@@ -317,36 +322,13 @@ def _show_dry(site: Site, store: Store, order: _Order, target: Target | None) ->
             _nothing(order, "every ready post was sent already")
             return
         variants = compile_plan(site, store, order.mailing_list, drafted).variants
-        name, issue_id = drafted.name, 0
-    audience = plan.preview(store, _choice(order, issue_id))
-    _show_audience(order, name, variants, audience)
+        shown = drafted
+    audience = plan.preview(store, _choice(order, shown), datetime.now(UTC))
+    show_audience(shown.name, _whom(order), variants, audience)
     if order.json:
-        as_json(_audience_report(order, name, audience))
+        as_json(_audience_report(order, shown.name, audience))
     else:
         say("Nothing was sent: this was a dry run.")
-
-
-def _show_audience(
-    order: _Order, name: str, variants: Sequence[Variant], audience: Audience
-) -> None:
-    """What is about to happen, on standard error: standard output is for the result."""
-    note(f"\n{name} to {order.segment}" + (f" less {order.exclude}" if order.exclude else ""))
-    for language, subject in {variant.language: variant.subject for variant in variants}.items():
-        note(f"  {language}: {subject}")
-    readers = ", ".join(
-        f"{n} {code or '(none)'}" for code, n in sorted(audience.by_language.items())
-    )
-    note(f"To {audience.total} people ({readers or 'nobody'}).")
-    if audience.left_out:
-        note(f"Left out: {leaving_out(audience.left_out)}.")
-
-
-def _ask_for_count(total: int) -> None:
-    if not console.at_terminal():
-        raise UsageError("nobody is there to type the count", fix="Add --yes in scripts.")
-    typed = click.prompt(f"Type {total} to send", err=True, default="", show_default=False)
-    if typed.strip() != str(total):
-        raise MailoutError(f"`{typed}` is not {total}: nothing was sent")
 
 
 def _show_report(store: Store, issue: Issue, dispatch: Dispatch, order: _Order) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import click
 
 from mailout.cli.console import note, opened, read_site, say
@@ -20,12 +22,14 @@ def serve_command(
     """Serve the public pages: the lists, and leaving one by the link in each mail.
 
     A web server in front of it speaks https and forwards to it; the links in mails begin
-    with `url` of [site]. It keeps no log of who asks for what. Ctrl-C ends it.
+    with `url` of [site]. It keeps no log of who asks for what. Beside them it mails letters, such
+    as confirmations (`post_letters` of [pages]), and tidies the store. Ctrl-C ends it.
 
     \b
     Example:
       mailout serve --port 8080
     """
+    from mailout.cli.upkeep import beside
     from mailout.web.app import make_app
     from mailout.web.serving import listen, serve, url_of
 
@@ -43,5 +47,12 @@ def serve_command(
         )
         say(f"Serving the pages of {site.identity.name} at {url_of(listening)}")
         note(f"Mails link to {site.identity.url}. Ctrl-C ends it.")
-        serve(app, listening)
+        with beside(site, store, _tell, post=site.pages.post_letters):
+            serve(app, listening)
     note("Stopped.")
+
+
+def _tell(what: str, fields: Mapping[str, object]) -> None:
+    """Says what is wrong with the letters; that some were mailed is no news to anybody."""
+    if what == "trouble":
+        note(str(fields["why"]))

@@ -1,15 +1,29 @@
-"""`mailout status`: what was sent, what is under way, what is held, who is mailed slower."""
+"""`mailout status`: what was sent, what is under way, what is held, who is mailed slower; letters
+that wait, and alerts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
 from mailout.cli.console import JSON, as_json, local, opened, read_site, say, table
 from mailout.cli.issues import known_issue
-from mailout.cli.reports import issue_report, leaving_out, slowed_report, slowed_words
+from mailout.cli.reports import (
+    alert_report,
+    alert_words,
+    issue_report,
+    leaving_out,
+    letters_report,
+    letters_words,
+    slowed_report,
+    slowed_words,
+)
+from mailout.core.site import Site
 from mailout.store import issues
+from mailout.store.engine import Tx
 
 
 @click.command(name="status")
@@ -26,22 +40,22 @@ def status_command(context: click.Context, issue: str | None, as_json_: bool) ->
         if issue is None:
             with store.reading() as tx:
                 known = issues.newest_first(tx)
+                around = _around(tx, datetime.now(UTC))
             if not known:
                 if as_json_:
-                    as_json(
-                        {"issue": None, "deliveries": {}, "dispatches": [], "slow_providers": []}
-                    )
+                    as_json({"issue": None, "deliveries": {}, "dispatches": [], **around})
                 else:
                     say("No issue has been compiled yet.")
+                    _say_around(around, site)
                 return
             found = known[0]
         else:
             found = known_issue(store, issue)
         with store.reading() as tx:
             report = issue_report(tx, found)
-            slowed = slowed_report(tx, datetime.now(UTC))
+            around = _around(tx, datetime.now(UTC))
     if as_json_:
-        as_json({**report, "slow_providers": slowed})
+        as_json({**report, **around})
         return
     say(f"{found.name} of the list {found.list_id}: {found.state.value}")
     counts = {state: n for state, n in report["deliveries"].items() if n}
@@ -57,5 +71,22 @@ def status_command(context: click.Context, issue: str | None, as_json_: bool) ->
         if dispatch["left_out"]:
             line += f" (left out: {leaving_out(dispatch['left_out'])})"
         say(line)
-    for one in slowed:
+    _say_around(around, site)
+
+
+def _around(tx: Tx, now: datetime) -> dict[str, Any]:
+    """What is told with any issue, since it is of none."""
+    return {
+        "slow_providers": slowed_report(tx, now),
+        "letters": letters_report(tx),
+        "alerts": alert_report(tx, now),
+    }
+
+
+def _say_around(around: Mapping[str, Any], site: Site) -> None:
+    for one in around["slow_providers"]:
         say(f"  {slowed_words(one, site)}")
+    if around["letters"]["waiting"]:
+        say(f"  {letters_words(around['letters'], datetime.now(UTC))}")
+    for one in around["alerts"]:
+        say(f"  {alert_words(one, site)}")

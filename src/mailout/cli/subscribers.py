@@ -14,6 +14,8 @@ import click
 from mailout.cli import console
 from mailout.cli.console import JSON, as_json, local, note, opened, read_site, say, table
 from mailout.cli.editions import edition_
+from mailout.cli.frequencies import frequency_, pause_, resume_
+from mailout.cli.leave_reasons import reasons_
 from mailout.cli.subscribers_import import (
     consented,
     import_command,
@@ -39,8 +41,17 @@ def subscribers_command() -> None:
     """
 
 
-for _command in (edition_, import_command, imports_command, undo_command):
-    subscribers_command.add_command(_command)
+for command in (
+    edition_,
+    frequency_,
+    pause_,
+    resume_,
+    reasons_,
+    import_command,
+    imports_command,
+    undo_command,
+):
+    subscribers_command.add_command(command)
 
 
 @subscribers_command.command("list")

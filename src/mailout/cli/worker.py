@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -16,11 +17,11 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from mailout.cli import console
+from mailout.cli import console, upkeep
 from mailout.cli.archive import refresh
 from mailout.cli.console import opened, read_site
 from mailout.cli.sending import in_loop, signers_of, stop_on_signals
-from mailout.core.errors import TryLater
+from mailout.core.errors import MailoutError, TryLater
 from mailout.core.site import Site
 from mailout.send import presence
 from mailout.send.clerk import Clerk, counted
@@ -60,11 +61,28 @@ def worker_command(context: click.Context, once: bool, form: str, metrics: str |
         diary = _Diary({"worker": worker, "relays": len(site.relays)})
         if not once:
             diary.open()
-        held = in_loop(_run(store, site, signing, worker, diary, once))
+        with nullcontext() if once else upkeep.beside(site, store, diary.tell):
+            held = in_loop(_run(store, site, signing, worker, diary, once))
+        if once:
+            _post_and_tidy(site, store, diary)
         if diary.is_open:
             _tell("stopped", {"worker": worker})
     if held and once:
         raise TryLater(f"held, nobody was skipped: {'; '.join(map(_why, held))}")
+
+
+def _post_and_tidy(site: Site, store: Store, diary: _Diary) -> None:
+    """One round of what goes on beside a worker that stays."""
+    try:
+        came = upkeep.post_once(site, store)
+        upkeep.tidy_once(store)
+    except MailoutError as error:
+        diary.tell("trouble", {"why": str(error)})
+        return
+    if came.did:
+        diary.tell("letters", came.did)
+    if wrong := came.trouble or came.held:
+        diary.tell("trouble", {"why": wrong})
 
 
 def _why(held: Held) -> str:

@@ -8,20 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from mailout.catalogue import is_country
-from mailout.config import mailbox, toml
+from mailout.config import mailbox, rules, toml
 from mailout.core import language
 from mailout.core.errors import BadFile, MailoutError, nearest, place
 from mailout.core.message import Sender
-from mailout.core.segment import parse as parse_rule
 from mailout.core.site import ListSettings, MailingList
 
 _LIST_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 
 
-def read(root: Path) -> dict[str, MailingList]:
-    """The lists by their identifiers. Raises: BadFile with file and line; MailoutError if there
-    is none."""
-    found = {}
+def read(root: Path, timezone: str = "UTC") -> dict[str, MailingList]:
+    """The lists by their identifiers; days in their rules are days in `timezone`.
+
+    Raises: BadFile with file and line; MailoutError if there is none.
+    """
+    found: dict[str, ListSettings] = {}
+    sources: dict[str, str] = {}
     for path in sorted((root / "lists").glob("*.toml")):
         shown = f"lists/{path.name}"
         if not _LIST_ID.fullmatch(path.stem):
@@ -29,15 +31,21 @@ def read(root: Path) -> dict[str, MailingList]:
                 "a list's file name may hold only a-z, 0-9 and hyphens before `.toml`", where=shown
             )
         values, source = toml.read(path, shown)
-        found[path.stem] = _read_list(path.stem, values, source, shown)
+        found[path.stem] = _read_list(values, source, shown)
+        sources[path.stem] = source
     if not found:
         raise MailoutError(
             "the site has no mailing list", where="lists/", fix="Write lists/bulletin.toml."
         )
-    return found
+    rules.check_fields(found, sources)
+    ids = tuple(found)
+    lists = {name: MailingList(name, settings, timezone, ids) for name, settings in found.items()}
+    for mailing_list in lists.values():
+        rules.check_segments(mailing_list, sources[mailing_list.id])
+    return lists
 
 
-def _read_list(list_id: str, values: dict[str, Any], source: str, shown: str) -> MailingList:
+def _read_list(values: dict[str, Any], source: str, shown: str) -> ListSettings:
     if "sender" in values:
         raise BadFile(
             "unknown key `sender`",
@@ -75,14 +83,13 @@ def _read_list(list_id: str, values: dict[str, Any], source: str, shown: str) ->
             )
     if settings.press.email:
         mailbox.check(settings.press.email, line("press", "email"))
-    for name, segment in settings.segments.items():
+    for name in settings.segments:
         if not _LIST_ID.fullmatch(name):
             raise BadFile(
                 f"a segment cannot be called `{name}`: use a-z, 0-9 and hyphens",
                 where=line("segments", name),
             )
-        parse_rule(segment.rule, where=line("segments", name, "rule"))
-    return MailingList(list_id, settings)
+    return settings
 
 
 def _check_languages(settings: ListSettings, line: Callable[..., str]) -> None:
@@ -107,7 +114,9 @@ def _check_languages(settings: ListSettings, line: Callable[..., str]) -> None:
                     fix=f"Take the line away, or add `{code}` to `languages`.",
                 )
     named = [("signature", settings.signature), ("press", settings.press.boilerplate)]
+    named += [("consent", settings.consent), ("welcome", settings.welcome)]
     named += [("categories", labels) for labels in settings.categories.values()]
+    named += [("fields", one.label) for one in settings.fields.values()]
     for table, texts in named:
         for code in texts:
             if code not in settings.languages:

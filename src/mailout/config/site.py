@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
+from ipaddress import ip_network
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -35,6 +36,7 @@ _DOMAIN = re.compile(r"(?:\*\.)?[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9-]+)+
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _NO_FONT = re.compile(r"[;{}<>&\\]")
 _HOST_AND_PORT = re.compile(r"([^:]+|\[[^\]]*\]):(\d+)")
+_LIMITS = re.compile(r"(?:redis|rediss|valkey|valkeys)://[^\s]+")
 _SCHEMES = {"smtp": ("starttls", 587), "smtps": ("tls", 465), "smtp+plain": ("none", 25)}
 
 
@@ -97,7 +99,7 @@ def read_site(root: Path) -> Site:
         pages=config.pages,
         archive=replace(config.archive, url=config.archive.url.rstrip("/")),
         brand=config.brand,
-        lists=lists.read(root),
+        lists=lists.read(root, config.site.timezone),
         targets=targets.read(root),
         keys=keys.read(root),
     )
@@ -190,12 +192,35 @@ def _check_config(config: _ConfigFile, source: str) -> None:
 
         dkim.check(config.dkim, source, FILE)
     _check_sending(config.sending, source)
+    _check_pages(config.pages, source)
     _check_brand(config.brand, source)
     if config.sending.return_path:
         mailbox.check(
             config.sending.return_path,
             place(FILE, toml.line_of(source, ("sending", "return_path"))),
         )
+
+
+def _check_pages(pages: Pages, source: str) -> None:
+    for proxy in pages.proxies:
+        try:
+            ip_network(proxy)
+        except ValueError:
+            where = place(FILE, toml.line_of(source, ("pages", "proxies")))
+            raise BadFile(
+                f"`{proxy}` is no address of a machine or network",
+                where=where,
+                fix="Write one such as 127.0.0.1 or 10.0.0.0/8.",
+            ) from None
+    if pages.limits and not _LIMITS.fullmatch(pages.limits):
+        raise BadFile(
+            "`limits` names no store that several machines can count in",
+            where=place(FILE, toml.line_of(source, ("pages", "limits"))),
+            fix="Write redis://HOST:6379/0, or leave it empty to count in memory.",
+        )
+    if pages.sign_ups_per_hour < 1:
+        where = place(FILE, toml.line_of(source, ("pages", "sign_ups_per_hour")))
+        raise BadFile("`sign_ups_per_hour` must be at least 1", where=where)
 
 
 def _check_brand(brand: Brand, source: str) -> None:

@@ -88,6 +88,16 @@ class Address:
         """The address key: 32 hex digits of HMAC-SHA256 over the canonical form."""
         return hmac.digest(secret, self.canonical.encode(), "sha256").hex()[:32]
 
+    def abuse_key(self, secret: bytes) -> str:
+        """A keyed hash (32 hex digits) by which letters to a mailbox are counted.
+
+        `+tag` and dots of the local part do not matter to it, as they do not to many
+        providers. It is never used for identity: to others they do matter.
+        """
+        local, _, domain = self.canonical.rpartition("@")
+        folded = local.partition("+")[0].replace(".", "") or local
+        return hmac.digest(secret, f"abuse:{folded}@{domain}".encode(), "sha256").hex()[:32]
+
     def __str__(self) -> str:
         return self.text
 

@@ -7,7 +7,7 @@
 | accepted | the next hop took responsibility (2xx after the data) | - |
 | refused | permanent 5xx in the session | - |
 | expired | retries used up | - |
-| skipped | suppressed, unsubscribed or paused between enqueue and start | - |
+| skipped | suppressed, unsubscribed or paused between enqueue and start; or told by a digest | - |
 | unknown | connection or process died with the body on the wire, and retries are used up | - |
 | cancelled | the organiser called the issue off | `resend` |
 

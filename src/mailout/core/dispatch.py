@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 
 from mailout.core.delivery import DeliveryState
+from mailout.core.frequency import Frequency
 
 
 class DispatchState(StrEnum):
@@ -51,6 +52,20 @@ class LeftOut(StrEnum):
     UNKNOWN = "not known to have it"
     CANCELLED = "called off before"
     EXCLUDED = "excluded"
+    WEEKLY = "for the weekly digest"
+    MONTHLY = "for the monthly digest"
+    URGENT_ONLY = "urgent mail only"
+
+
+BY_FREQUENCY: Mapping[Frequency, LeftOut] = {
+    Frequency.WEEKLY: LeftOut.WEEKLY,
+    Frequency.MONTHLY: LeftOut.MONTHLY,
+    Frequency.URGENT: LeftOut.URGENT_ONLY,
+}
+"""Why a person is left out of what is neither urgent nor a digest, by the frequency they chose."""
+
+KEPT = (LeftOut.WEEKLY, LeftOut.MONTHLY)
+"""Said of those who have a delivery all the same: skipped, for a digest to tell them of it."""
 
 
 BY_DELIVERY: Mapping[DeliveryState, LeftOut] = {

@@ -16,7 +16,8 @@ from enum import StrEnum
 
 from mailout.core import front_matter, language, places
 from mailout.core.edition import Edition
-from mailout.core.errors import BadFile, place
+from mailout.core.errors import BadFile, nearest, place
+from mailout.core.frequency import DIGESTS
 from mailout.core.front_matter import FrontMatter
 from mailout.core.site import MailingList
 
@@ -41,6 +42,8 @@ _ONCE = frozenset(
         "urgent",
         "archive",
         "fallback",
+        "digest",
+        "issues",
     ]
 )
 _KEYS = _ONCE | {"subject", "preheader", "lang"}
@@ -66,8 +69,10 @@ class IssuePlan:
 
     `full_text` prints posts whole, not as excerpts; `sections` puts them under headings;
     `signatories` names those who agreed to be named; an `urgent` one overtakes others; `archive`
-    says whether it is shown there. `fallback` names for a language those that stand in where a
-    text is not translated, before the list's own.
+    says whether it is shown there (of a digest: whether its posts are). `fallback` names for a
+    language those that stand in where a text is not translated, before the list's own. A `digest`
+    (weekly, monthly) is for the readers of that frequency who have missed one of `issues`, whose
+    posts it holds.
     """
 
     name: str
@@ -80,6 +85,8 @@ class IssuePlan:
     urgent: bool = False
     archive: bool = True
     fallback: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    digest: str = ""
+    issues: tuple[str, ...] = ()
     wordings: Mapping[str, Wording] = field(default_factory=dict)
     file: str = ""
 
@@ -185,6 +192,7 @@ def _main_file(plan: IssuePlan, head: FrontMatter, name: str, file: str) -> Issu
     if len(set(posts)) != len(posts):
         raise BadFile("a post stands twice in `posts`", where=head.at("posts"))
     template = head.text("template", "bulletin")
+    digest = _digest(head)
     return IssuePlan(
         name=name,
         list_id=head.text("list"),
@@ -193,11 +201,32 @@ def _main_file(plan: IssuePlan, head: FrontMatter, name: str, file: str) -> Issu
         full_text=head.flag("full_text"),
         sections=head.flag("sections"),
         signatories=head.flag("signatories"),
-        urgent=head.flag("urgent", template == "appeal"),
+        urgent=head.flag("urgent", template == "appeal" and not digest),
         archive=head.flag("archive", True),
         fallback=_fallback(head),
+        digest=digest,
+        issues=head.texts("issues"),
         file=file,
     )
+
+
+def _digest(head: FrontMatter) -> str:
+    """The frequency that an issue is a digest for; empty for any other issue."""
+    digest = head.text("digest")
+    if not digest:
+        if head.texts("issues"):
+            raise BadFile("only a digest has `issues`", where=head.at("issues"))
+        return ""
+    if digest not in DIGESTS:
+        fix = nearest(digest, DIGESTS) or "There are weekly and monthly."
+        raise BadFile(f"there is no {digest} digest", where=head.at("digest"), fix=fix)
+    if head.flag("urgent"):
+        raise BadFile("a digest cannot be urgent", where=head.at("urgent"))
+    if not head.texts("issues"):
+        raise BadFile(
+            "a digest needs `issues`", where=head.at("digest"), fix="Name those that it holds."
+        )
+    return digest
 
 
 def _fallback(head: FrontMatter) -> dict[str, tuple[str, ...]]:

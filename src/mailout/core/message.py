@@ -60,7 +60,7 @@ class Sender:
 
     @property
     def header(self) -> str:
-        return _named(self.name, self.address.wire) if self.name else self.address.wire
+        return named(self.name, self.address.wire) if self.name else self.address.wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def prepare_message(variant: Variant, headers: ListHeaders) -> Prepared:
 
     Raises: BadHeader for a subject or list value that cannot stand in a header.
     """
-    subject = _unstructured(variant.subject, "the subject")
+    subject = unstructured(variant.subject, "the subject")
     boundary = f"=_{variant.hash[:32]}"  # `=_` occurs in neither encoding
     lines = [
         f"From: {headers.sender.header}",
@@ -156,7 +156,7 @@ def prepare_message(variant: Variant, headers: ListHeaders) -> Prepared:
     if headers.reply_to is not None:
         lines.append(f"Reply-To: {headers.reply_to.wire}")
     lines += [
-        f"List-Id: {_named(headers.list_name, safe(headers.list_id, 'the List-Id'))}",
+        f"List-Id: {named(headers.list_name, safe(headers.list_id, 'the List-Id'))}",
         "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
         "Precedence: bulk",
         "X-Auto-Response-Suppress: OOF, AutoReply",
@@ -217,13 +217,14 @@ def safe(value: str, what: str) -> str:
     return value
 
 
-def _unstructured(value: str, what: str) -> str:
+def unstructured(value: str, what: str) -> str:
+    """The value as it stands in a subject, encoded and folded. Raises: BadHeader."""
     safe(value, what)
     charset = "us-ascii" if value.isascii() else "utf-8"
     return Header(value, charset, maxlinelen=76, header_name="Subject").encode(linesep="\r\n")
 
 
-def _named(phrase: str, angle: str) -> str:
+def named(phrase: str, angle: str) -> str:
     """`phrase <angle>`, folded before the angle when the line would grow too long."""
     written = _phrase(phrase)
     last = written.rpartition("\r\n")[2]

@@ -11,13 +11,16 @@ from mailout.core.subscription import SubscriptionState
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A subscriber's subscription to one list; an empty `edition` is the standard one."""
+    """A subscriber's subscription to one list; an empty `edition` is the standard one, an empty
+    `frequency` every issue. `paused_until` ends a pause by itself."""
 
     list_id: str
     state: SubscriptionState
     joined_at: datetime
     changed_at: datetime
     edition: str = ""
+    frequency: str = ""
+    paused_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,10 @@ class Subscriber:
     tags: tuple[str, ...] = ()
     memberships: tuple[Membership, ...] = ()
     fields: Mapping[str, object] = field(default_factory=dict)
+
+    def membership(self, list_id: str) -> Membership | None:
+        """Their subscription to a list; None if they are not on it."""
+        return next((one for one in self.memberships if one.list_id == list_id), None)
 
     def edition_on(self, list_id: str) -> str:
         """The edition they chose of a list's issues; empty if none, or if not on the list."""

@@ -11,6 +11,7 @@ Standards: RFC 3463 3.8 (4.7.x), RFC 5321 3.8 (421).
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -98,8 +99,8 @@ def rate(bucket: Bucket, limit: Limit, now: datetime) -> float:
 
 
 def available(bucket: Bucket, limit: Limit, now: datetime) -> int | None:
-    """How many may go now; None means any number."""
-    return None if rate(bucket, limit, now) == 0 else int(_tokens(bucket, limit, now))
+    """How many may go now, less than none if some went ahead; None means any number."""
+    return None if rate(bucket, limit, now) == 0 else math.floor(_tokens(bucket, limit, now))
 
 
 def taken(bucket: Bucket, limit: Limit, count: int, now: datetime) -> Bucket:

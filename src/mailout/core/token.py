@@ -4,13 +4,17 @@
 |---|---|---|
 | leave (in every mail) | 16 random bytes, stored with the subscription | leave that one list |
 | undo | keyed hash over subscription and expiry | take back a leave within 24 hours |
+| link (mailed, kept as a hash) | 16 random bytes | confirm one request, once |
+| session (in the settings' form) | keyed hash over subscriber and expiry | use the settings for half an hour |
+| reason (in the answer to a leave) | keyed hash over list, a random number and expiry | say once why, telling nobody who |
+| form (in the sign-up form) | keyed hash over a random number and the time | sign up once |
 | return path | hex (case-blind), keyed hash over delivery and list | name a report's delivery |
 | Message-ID | keyed hash of issue and address key | the same on a resend, telling nothing |
 
 A key ring's newest key signs; every key in it verifies, until it is removed by hand.
 
 Standards: RFC 7693 (keyed BLAKE2b), RFC 4648 5 (base64url), RFC 5322 3.6.4 (msg-id).
-"""
+"""  # noqa: E501 - a table
 
 from __future__ import annotations
 
@@ -25,9 +29,10 @@ from datetime import UTC, datetime
 LEAVE_LENGTH = 22
 """Characters of a leave token: 16 bytes in base64url without padding."""
 
-_UNDO_MAC = 11
+_SIGNED_MAC = 11
 _RETURN_MAC = 7
 _RETURN = b"return:"
+_REASON = b"reason:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +58,10 @@ class Ring:
 
 
 @dataclass(frozen=True, slots=True)
-class Undo:
-    """What a valid undo token says: which subscription, and until when (whole seconds)."""
+class Signed:
+    """What a valid signed token says: which thing, and until when (whole seconds)."""
 
-    subscription_id: int
+    id: int
     expires: datetime
 
 
@@ -73,25 +78,74 @@ def leave_tokens(random: bytes) -> list[str]:
     return [text[at : at + LEAVE_LENGTH] for at in range(0, len(text), 24)]
 
 
+def link_token(random: bytes) -> str:
+    """The text of a mailed link's token from 16 random bytes: 22 url-safe characters."""
+    return leave_token(random)
+
+
+def link_hash(token: str) -> str:
+    """What is kept of a link's token (64 hex digits): who reads the store cannot use it."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
 def undo_token(ring: Ring, subscription_id: int, expires: datetime) -> str:
     """32 url-safe characters that let `subscription_id` take back its leave until `expires`."""
-    body = bytes([ring.newest.number]) + subscription_id.to_bytes(8) + _seconds(expires)
-    return _url64(body + _mac(ring.newest, b"undo", body, _UNDO_MAC))
+    return _sign(ring, b"undo", subscription_id, expires)
 
 
-def read_undo(ring: Ring, token: str, now: datetime) -> Undo | None:
+def read_undo(ring: Ring, token: str, now: datetime) -> Signed | None:
     """What an undo token speaks for; None if forged, broken or expired."""
+    return _read(ring, b"undo", token, now)
+
+
+def session_token(ring: Ring, subscriber_id: int, expires: datetime) -> str:
+    """32 url-safe characters that open the settings of `subscriber_id` until `expires`."""
+    return _sign(ring, b"session", subscriber_id, expires)
+
+
+def read_session(ring: Ring, token: str, now: datetime) -> Signed | None:
+    """Whose settings a session token opens; None if forged, broken or expired."""
+    return _read(ring, b"session", token, now)
+
+
+def form_token(ring: Ring, random: bytes, expires: datetime) -> str:
+    """32 url-safe characters that a form carries, from 8 random bytes."""
+    return _sign(ring, b"form", int.from_bytes(random), expires)
+
+
+def read_form(ring: Ring, token: str, now: datetime) -> Signed | None:
+    """The form's number and expiry; None if forged, broken or expired."""
+    return _read(ring, b"form", token, now)
+
+
+def reason_token(ring: Ring, list_id: str, random: bytes, expires: datetime) -> str:
+    """32 url-safe characters, from 8 random bytes, that let whoever has just left a list say
+    why. They hold nothing of the person."""
+    return _sign(ring, _REASON + list_id.encode(), int.from_bytes(random), expires)
+
+
+def read_reason(ring: Ring, list_id: str, token: str, now: datetime) -> Signed | None:
+    """The token's random number and expiry; None if forged, broken, expired or another list's."""
+    return _read(ring, _REASON + list_id.encode(), token, now)
+
+
+def _sign(ring: Ring, purpose: bytes, number: int, expires: datetime) -> str:
+    body = bytes([ring.newest.number]) + number.to_bytes(8) + _seconds(expires)
+    return _url64(body + _mac(ring.newest, purpose, body, _SIGNED_MAC))
+
+
+def _read(ring: Ring, purpose: bytes, token: str, now: datetime) -> Signed | None:
     raw = _from_url64(token)
-    if raw is None or len(raw) != 13 + _UNDO_MAC:
+    if raw is None or len(raw) != 13 + _SIGNED_MAC:
         return None
     body, mac = raw[:13], raw[13:]
     key = ring.numbered(body[0])
-    if key is None or not hmac.compare_digest(mac, _mac(key, b"undo", body, _UNDO_MAC)):
+    if key is None or not hmac.compare_digest(mac, _mac(key, purpose, body, _SIGNED_MAC)):
         return None
     expires = int.from_bytes(body[9:13])
     if expires < int(now.timestamp()):
         return None
-    return Undo(int.from_bytes(body[1:9]), datetime.fromtimestamp(expires, UTC))
+    return Signed(int.from_bytes(body[1:9]), datetime.fromtimestamp(expires, UTC))
 
 
 def return_paths(ring: Ring, list_name: str) -> Callable[[int], str]:

@@ -14,6 +14,8 @@ Standards: RFC 8058 (one-click), RFC 2369 3.2 (List-Unsubscribe).
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -22,8 +24,8 @@ from mailout.core.event import EventKind
 from mailout.core.keys import Keys
 from mailout.core.subscription import SubscriptionState
 from mailout.core.token import LEAVE_LENGTH, read_undo, undo_token
-from mailout.store import consents, events, people, suppressions
-from mailout.store.engine import Store, Tx
+from mailout.store import consents, events, leaves, people, suppressions
+from mailout.store.engine import Store, Tx, Writer
 from mailout.store.people import Subscription
 
 UNDO_FOR = timedelta(hours=24)
@@ -50,12 +52,22 @@ class Left:
     undo: str = field(default="", repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A leave that is asked for: of which subscription, as it was found; `source` says how it
+    came: `one-click` (RFC 8058) or `page`."""
+
+    found: Subscription
+    source: str
+
+
 def look(store: Store, token: str) -> Leaving | None:
     """What the token is for; None for every token that is not one, whatever is wrong with it.
 
     It says nothing of the person, nor whether they have left already.
     """
-    found = _of_token(store, token)
+    with closing(store.writer()) as writer:
+        [found] = find_all(writer, [token])
     return Leaving(found.list_id, found.language) if found else None
 
 
@@ -64,25 +76,70 @@ def leave(store: Store, keys: Keys, token: str, now: datetime, *, source: str) -
 
     `source` says how it came: `one-click` (RFC 8058) or `page`.
     """
-    # Strangers' tokens end here: guessing them never makes a writer wait.
-    found = _of_token(store, token)
-    if found is None:
+    with closing(store.writer()) as writer:
+        while True:
+            [found] = find_all(writer, [token])
+            if found is None:
+                return None
+            [left] = leave_all(writer, keys, [Ask(found, source)], now)
+            if left is not None:
+                return left
+
+
+def find_all(writer: Writer, tokens: Sequence[str]) -> list[Subscription | None]:
+    """The subscription of each leave token; None for what is none.
+
+    Strangers' tokens end here: guessing them never makes a writer wait. What cannot be a token
+    is looked up all the same, as an empty one, so that it takes as long to answer (and a NUL
+    never reaches PostgreSQL).
+    """
+    sound = [token if _TOKEN.fullmatch(token) else "" for token in tokens]
+    with writer.reading() as plain:
+        found = leaves.find(plain, set(sound))
+    return [found.get(token) for token in sound]
+
+
+def leave_all(writer: Writer, keys: Keys, asks: Sequence[Ask], now: datetime) -> list[Left | None]:
+    """The end of each leave, all of them committed at once; each is what a single `leave` is.
+
+    None for a subscription that was changed or erased since it was found or, where there are
+    several, is being changed at this moment: it is to be found again, and asked for alone.
+    """
+    first: dict[int, Ask] = {}
+    for ask in asks:
+        if ask.found.state is not SubscriptionState.UNSUBSCRIBED:
+            first.setdefault(ask.found.id, ask)
+    done = _write(writer, first, now) if first else set()
+    return [_end(keys, ask, first.get(ask.found.id), done, now) for ask in asks]
+
+
+def _end(
+    keys: Keys, ask: Ask, first: Ask | None, done: Collection[int], now: datetime
+) -> Left | None:
+    found = ask.found
+    if first is not None and found.id not in done:
         return None
-    if found.state is SubscriptionState.UNSUBSCRIBED:
+    # No undo but in the answer to the leave itself; and none for who never confirmed: there is
+    # no consent to go back to.
+    if ask is not first or _was(found) not in _BEFORE:
         return Left(found.list_id, found.language)
-    with store.writing() as tx:
-        held = people.subscription(tx, found.id, hold=True)
-        if held is None:  # erased in this moment
-            return None
-        if held.state is SubscriptionState.UNSUBSCRIBED:  # the other of two clicks was first
-            return Left(held.list_id, held.language)
-        people.set_state(tx, held.id, SubscriptionState.UNSUBSCRIBED, now)
-        events.add(tx, EventKind.LEFT, held.subscriber_id, now, held.list_id)
-        wording = f"was {held.state}"
-        consents.append(tx, [_evidence(held, ConsentAction.LEFT, now, source, wording)])
-    if wording not in _BEFORE:  # never confirmed: there is no consent to go back to
-        return Left(held.list_id, held.language)
-    return Left(held.list_id, held.language, undo_token(keys.undo, held.id, now + UNDO_FOR))
+    return Left(found.list_id, found.language, undo_token(keys.undo, found.id, now + UNDO_FOR))
+
+
+def _write(writer: Writer, first: Mapping[int, Ask], now: datetime) -> set[int]:
+    """The ids of the subscriptions that are left now."""
+    # Whoever appends to several chains takes them in this order.
+    asks = sorted(first.values(), key=lambda ask: (ask.found.list_id, ask.found.id))
+    with writer.writing() as plain:
+        found = [ask.found for ask in asks]
+        done = leaves.take_off(plain, found, now, wait=len(asks) == 1)
+        evidence = [
+            _evidence(ask.found, ConsentAction.LEFT, now, ask.source, _was(ask.found))
+            for ask in asks
+            if ask.found.id in done
+        ]
+        consents.append_plain(plain, evidence)
+    return done
 
 
 def undo(store: Store, keys: Keys, token: str, now: datetime) -> Leaving | None:
@@ -92,10 +149,10 @@ def undo(store: Store, keys: Keys, token: str, now: datetime) -> Leaving | None:
     address is suppressed.
     """
     said = read_undo(keys.undo, token, now)
-    if said is None or not _is_to_undo(store, said.subscription_id):
+    if said is None or not _is_to_undo(store, said.id):
         return None
     with store.writing() as tx:
-        held = people.subscription(tx, said.subscription_id, hold=True)
+        held = people.subscription(tx, said.id, hold=True)
         if held is None or held.state is not SubscriptionState.UNSUBSCRIBED:
             return None
         before = _state_before(tx, held, said.expires - UNDO_FOR)
@@ -107,12 +164,8 @@ def undo(store: Store, keys: Keys, token: str, now: datetime) -> Leaving | None:
     return Leaving(held.list_id, held.language)
 
 
-def _of_token(store: Store, token: str) -> Subscription | None:
-    """The token's subscription. What cannot be one is looked up all the same, as an empty one,
-    so that it takes as long to answer (and a NUL never reaches PostgreSQL)."""
-    sound = token if _TOKEN.fullmatch(token) else ""
-    with store.reading() as tx:
-        return people.subscription_of_token(tx, sound)
+def _was(held: Subscription) -> str:
+    return f"was {held.state}"
 
 
 def _is_to_undo(store: Store, subscription_id: int) -> bool:

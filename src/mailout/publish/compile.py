@@ -146,7 +146,9 @@ def save(
             plan.posts,
             compiled.variants,
             now,
-            flags=Flags(plan.urgent, plan.archive, plan.signatories),
+            flags=Flags(
+                plan.urgent, plan.archive and not plan.digest, plan.signatories, plan.digest
+            ),
         )
 
 

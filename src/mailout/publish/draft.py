@@ -71,6 +71,11 @@ def written(plan: IssuePlan, default_language: str) -> dict[str, str]:
         if code == default_language:
             head |= {"list": plan.list_id, "template": plan.template, "posts": list(plan.posts)}
             head |= {"sections": True} if plan.sections else {}
+            if plan.digest:
+                head |= {"digest": str(plan.digest), "issues": list(plan.issues)}
+            head |= {} if plan.archive else {"archive": False}
+            if plan.fallback:
+                head |= {"fallback": {one: list(codes) for one, codes in plan.fallback.items()}}
         head |= {"subject": wording.subject, "preheader": wording.preheader}
         files[f"{plan.name}.{code}.md"] = front_matter.join(head, f"\n{wording.intro}\n")
     return files

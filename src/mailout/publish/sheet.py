@@ -114,7 +114,10 @@ class Sheet:
                 "intro_html": _html(wording.intro),
                 "intro_text": plain.to_text(wording.intro),
                 "date": catalogue.long_date(self.day.date(), self.code),
-                "archive_url": archive.issue_url(self.archive_url, self.code, self.plan.name),
+                # A digest has no page there, though its posts have theirs.
+                "archive_url": ""
+                if self.plan.digest
+                else archive.issue_url(self.archive_url, self.code, self.plan.name),
             },
             "posts": shown,
             "sections": self._sections(posts, shown),

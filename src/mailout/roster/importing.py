@@ -33,7 +33,7 @@ from mailout.core.errors import UsageError
 from mailout.core.site import Site
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
-from mailout.roster import entry, opening, reader, reading, statuses
+from mailout.roster import entry, opening, reader, reading, sheets, statuses
 from mailout.roster.counting import Counts, ImportReport
 from mailout.roster.entry import Convert, Entry
 from mailout.roster.evidence import Evidence, addresses_in, require_wording
@@ -89,7 +89,7 @@ def import_people(
     file that is no table of people; nothing is written then.
     """
     site.list_named(order.list_id)
-    wording = require_wording(order.consent)
+    wording = sheets.spelled_out(store, require_wording(order.consent))
     tags = entry.given_tags(order.tags)
     opened = look(file, name, order)
     standing = _standing(opened, name, order.status)

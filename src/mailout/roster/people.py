@@ -20,10 +20,9 @@ from mailout.roster import entry, reading, segments
 from mailout.roster.entry import Entry
 from mailout.roster.evidence import Evidence, addresses_in, require_wording
 from mailout.roster.writes import Writes, why_not
-from mailout.store import consents, erasure, events, intake, issues
+from mailout.store import chores, consents, erasure, events, intake
 from mailout.store import people as stored
 from mailout.store import roster as bulk
-from mailout.store import signatories as stored_signatories
 from mailout.store.engine import Store, Tx
 
 _PAGE = 500
@@ -149,23 +148,23 @@ def listed(
 
     Raises: UsageError, MailoutError for a list or a segment that cannot be resolved.
     """
-    list_id, conditions = selection.list_id, []
+    list_id, conditions, asked = selection.list_id, [], None
     if list_id:
         site.list_named(list_id)
     if selection.segment:
         segment = segments.named(site, selection.segment, list_id)
         list_id = segment.list_id
-        conditions.append(segments.condition(site, segment))
+        asked = segments.asked(site, segment)
     if selection.state is not None:
         list_id = list_id or _only_list(site)
         conditions.append(bulk.in_state(selection.state))
-    where = bulk.all_of(conditions)
-    return _pages(
-        store,
-        lambda tx, start, most: stored.page(tx, where, list_id=list_id, after=start, limit=most),
-        after,
-        limit,
-    )
+
+    def page(tx: Tx, start: int, most: int) -> list[Subscriber]:
+        inside = [segments.condition(tx, site, asked)] if asked else []
+        where = bulk.all_of([*conditions, *inside])
+        return stored.page(tx, where, list_id=list_id, after=start, limit=most)
+
+    return _pages(store, page, after, limit)
 
 
 def _pages(
@@ -196,12 +195,12 @@ def erase(site: Site, store: Store, address: str, now: datetime) -> bool:
     if not is_erased(site, store, address):
         with store.writing() as tx:
             bulk.lock(tx)
-            person = found(tx, site, address)
-            consents.append(tx, [_erased(person, one.list_id, now) for one in person.memberships])
-            if stored_signatories.put(tx, person.id, None):
-                issues.withdraw_names(tx)  # which a compiled one still holds
-            erasure.forget(tx, person.id, person.address_key, now)
-    return erasure.scrub(store)
+            erasure.erase(tx, found(tx, site, address), now, "subscribers erase")
+    if not erasure.scrub(store):
+        return False
+    with store.writing() as tx:
+        chores.done(tx, chores.SCRUB)
+    return True
 
 
 def is_erased(site: Site, store: Store, address: str) -> bool:
@@ -209,12 +208,6 @@ def is_erased(site: Site, store: Store, address: str) -> bool:
     key = key_of(site, address)
     with store.reading() as tx:
         return intake.suppressed(tx, [key], "").get(key) is SuppressionReason.ERASED
-
-
-def _erased(person: Subscriber, list_id: str, now: datetime) -> Consent:
-    source = "subscribers erase"
-    action = ConsentAction.ERASED
-    return Consent(list_id, person.id, person.address_key, action, now, source=source)
 
 
 def key_of(site: Site, address: str) -> str:

@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from mailout.core import segment as rules
-from mailout.core.errors import MailoutError, nearest
-from mailout.core.segment import And, Not, Or, Other, Rule
+from mailout.core.errors import UsageError, nearest
+from mailout.core.segment import And, Find, Not, Or, Other, Rule
 from mailout.core.site import SegmentName, Site
 from mailout.core.subscriber import Subscriber
-from mailout.store import dispatches
+from mailout.store import audiences, plans
 from mailout.store import roster as stored
 from mailout.store import segments as compiled
-from mailout.store.engine import Store
+from mailout.store.engine import Store, Tx
+from mailout.store.segments import Scope
 
 if TYPE_CHECKING:
     from mailout.store.segments import Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A rule to look at, of a list; `name` is empty for one that stands in no file yet."""
+
+    list_id: str
+    name: str
+    rule: Rule
+
+    def __str__(self) -> str:
+        return f"{self.list_id}/{self.name}" if self.name else f"{self.list_id}, a rule"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +57,15 @@ class Step:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A rule in words, its parts with their counts, and how the database finds its people."""
+
+    words: str
+    steps: list[Step]
+    found_by: list[str]
+
+
 def named(site: Site, text: str, list_id: str = "") -> SegmentName:
     """The segment called `unions` or `bulletin/unions`; a bare name is looked up in `list_id`
     first. Raises: UsageError naming the choices."""
@@ -52,47 +76,72 @@ def named(site: Site, text: str, list_id: str = "") -> SegmentName:
 
 def rule_of(site: Site, name: SegmentName) -> Rule:
     """The rule of a segment of the site."""
-    settings = site.list_named(name.list_id).settings
-    where = f"lists/{name.list_id}.toml, segment {name.name}"
-    return rules.parse(settings.segments[name.name].rule, where)
+    return site.list_named(name.list_id).rule(name.name)
 
 
-def find(site: Site, list_id: str) -> compiled.Find:
+def asked(site: Site, name: SegmentName) -> Asked:
+    """A segment of the site, to be looked at."""
+    return Asked(name.list_id, name.name, rule_of(site, name))
+
+
+def written_down(site: Site, text: str, list_id: str = "", where: str = "--rule") -> Asked:
+    """A rule that stands in no file, of the list (or of the only one there is).
+
+    Raises: BadRule with a caret under the place; UsageError if the list has to be named.
+    """
+    if not list_id and len(site.lists) > 1:
+        raise UsageError(
+            "it has to be said which list the rule is about",
+            where="--list",
+            fix=nearest("", site.lists),
+        )
+    mailing_list = site.list_named(list_id) if list_id else next(iter(site.lists.values()))
+    return Asked(mailing_list.id, "", mailing_list.people(text, where))
+
+
+def find(site: Site, list_id: str) -> Find:
     """What resolves `segment NAME` inside a rule of that list.
 
     Raises (when called): MailoutError naming the nearest segment.
     """
-
-    def found(name: str) -> Rule:
-        known = site.list_named(list_id).settings.segments
-        if name not in known:
-            raise MailoutError(
-                f"the list `{list_id}` has no segment `{name}`",
-                where=f"lists/{list_id}.toml",
-                fix=nearest(name, known),
-            )
-        return rule_of(site, SegmentName(list_id, name))
-
-    return found
+    return site.list_named(list_id).rule
 
 
-def condition(site: Site, name: SegmentName) -> Condition:
-    """The segment as the store's condition on a joined subscriber and subscription.
+def scope(site: Site, list_id: str, now: datetime | None = None) -> Scope:
+    """What a rule of that list is evaluated in, at this moment unless another is given."""
+    zone = ZoneInfo(site.identity.timezone)
+    return Scope(list_id, find(site, list_id), now or datetime.now(UTC), zone)
+
+
+def condition(tx: Tx, site: Site, asked: Asked, now: datetime | None = None) -> Condition:
+    """The rule as the store's condition on a joined subscriber and subscription: whoever lists
+    people of a list may add it to a query of theirs.
 
     Raises: MailoutError for references that lead nowhere or in a circle.
     """
-    return compiled.condition(rule_of(site, name), find(site, name.list_id), (name.name,))
+    return compiled.condition(tx, asked.rule, scope(site, asked.list_id, now))
+
+
+def matching(site: Site, store: Store, asked: Asked) -> int:
+    """How many people of the list, in whatever state, the rule is true of. Raises: MailoutError."""
+    with store.reading() as tx:
+        return compiled.count(tx, asked.rule, scope(site, asked.list_id))
 
 
 def count(site: Site, store: Store, name: SegmentName) -> Count:
     """How many people the segment means now. Raises: MailoutError."""
-    rule = rule_of(site, name)
-    choice = dispatches.Choice(0, name.list_id, rule, None, find(site, name.list_id))
+    return count_of(site, store, asked(site, name))
+
+
+def count_of(site: Site, store: Store, asked: Asked) -> Count:
+    """How many people the rule means now. Raises: MailoutError."""
+    at = scope(site, asked.list_id)
+    choice = audiences.Choice(0, at.list_id, asked.rule, None, at.find, now=at.now, zone=at.zone)
     with store.reading() as tx:
-        audience = dispatches.audience(tx, choice)
+        audience = audiences.audience(tx, choice, at.now)
     return Count(
-        segment=name,
-        rule=rules.written(rule),
+        segment=SegmentName(asked.list_id, asked.name),
+        rule=rules.written(asked.rule),
         matching=audience.total + sum(audience.left_out.values()),
         mailed=audience.total,
         by_language=audience.by_language,
@@ -107,9 +156,14 @@ def listing(site: Site, store: Store) -> list[Count]:
 
 def sample(site: Site, store: Store, name: SegmentName, size: int) -> list[Subscriber]:
     """Up to `size` people of the segment, whatever their state, picked by chance."""
-    where = condition(site, name)
+    return sample_of(site, store, asked(site, name), size)
+
+
+def sample_of(site: Site, store: Store, asked: Asked, size: int) -> list[Subscriber]:
+    """Up to `size` people of whom the rule is true, whatever their state, picked by chance."""
     with store.reading() as tx:
-        return stored.sample(tx, where, name.list_id, size)
+        where = condition(tx, site, asked)
+        return stored.sample(tx, where, asked.list_id, size)
 
 
 def explain(site: Site, store: Store, name: SegmentName) -> list[Step]:
@@ -117,23 +171,29 @@ def explain(site: Site, store: Store, name: SegmentName) -> list[Step]:
 
     Raises: MailoutError.
     """
-    condition(site, name)  # a circle would be walked for ever below
-    lookup = find(site, name.list_id)
+    return explain_rule(site, store, asked(site, name)).steps
+
+
+def explain_rule(site: Site, store: Store, asked: Asked) -> Explanation:
+    """The rule in words, taken apart, and how its people are found. Raises: MailoutError."""
+    at = scope(site, asked.list_id)
+    # A circle would be walked for ever below.
+    rules.resolved(asked.rule, at.find, (asked.name,) if asked.name else ())
     steps: list[Step] = []
     with store.reading() as tx:
 
         def walk(rule: Rule, depth: int) -> None:
-            where = compiled.condition(rule, lookup)
-            number = stored.count(tx, where, name.list_id)
+            number = compiled.count(tx, rule, at)
             steps.append(Step(depth, rules.written(rule), number))
-            for part in _parts(rule, lookup):
+            for part in _parts(rule, at.find):
                 walk(part, depth + 1)
 
-        walk(rule_of(site, name), 0)
-    return steps
+        walk(asked.rule, 0)
+        found_by = plans.in_words(tx, compiled.counting(tx, asked.rule, at))
+    return Explanation(f"People who {rules.in_words(asked.rule)}.", steps, found_by)
 
 
-def _parts(rule: Rule, lookup: compiled.Find) -> tuple[Rule, ...]:
+def _parts(rule: Rule, lookup: Find) -> tuple[Rule, ...]:
     match rule:
         case And(parts) | Or(parts):
             return parts

@@ -7,6 +7,8 @@ from datetime import datetime
 
 from mailout.core.consent import ConsentAction
 from mailout.core.delivery import DeliveryState, reply_line
+from mailout.core.frequency import DIGESTS, MISSED, Frequency, digest_of
+from mailout.core.subscriber import Membership
 from mailout.core.subscription import SubscriptionState
 from mailout.roster.people import Record
 from mailout.store.roster import Missed, Sent
@@ -14,8 +16,13 @@ from mailout.store.roster import Missed, Sent
 _STATES = {
     SubscriptionState.PENDING: "has not confirmed yet and gets nothing",
     SubscriptionState.ACTIVE: "gets its mail",
-    SubscriptionState.PAUSED: "paused it and gets nothing until they go on",
+    SubscriptionState.PAUSED: "paused it and gets nothing until {until}",
     SubscriptionState.UNSUBSCRIBED: "left it and gets nothing",
+}
+_FREQUENCIES = {
+    Frequency.WEEKLY: "Gets the weekly digest, and urgent issues at once.",
+    Frequency.MONTHLY: "Gets the monthly digest, and urgent issues at once.",
+    Frequency.URGENT: "Gets urgent issues only.",
 }
 _DELIVERIES = {
     DeliveryState.QUEUED: "is queued, due {next_at}",
@@ -44,15 +51,20 @@ def told(record: Record, at: Callable[[datetime], str]) -> Iterator[str]:
         yield f"  Paused since {at(person.bounce_paused_at)}: mail to the address came back."
     for member in person.memberships:
         since = at(member.changed_at)
-        yield f"List {member.list_id}: {member.state}, {_STATES[member.state]} (since {since})"
+        until = at(member.paused_until) if member.paused_until else "they go on"
+        standing = _STATES[member.state].format(until=until)
+        yield f"List {member.list_id}: {member.state}, {standing} (since {since})"
+        if member.frequency:
+            yield f"  {_FREQUENCIES[Frequency(member.frequency)]}"
         if member.edition:
             yield f"  Chose the {member.edition} edition."
         for missed in record.missed:
-            if missed.list_id == member.list_id:
-                yield f"  {missed.issue}: {_why_missed(missed, member.joined_at)}"
+            other_digest = missed.digest and missed.digest != member.frequency
+            if missed.list_id == member.list_id and not other_digest:
+                yield f"  {missed.issue}: {_why_missed(missed, member)}"
         for sent in record.deliveries:
             if sent.list_id == member.list_id:
-                yield f"  {sent.issue}: {_what_came(sent, at)}"
+                yield f"  {sent.issue}: {_what_came(sent, member, at)}"
     if not person.memberships:
         yield "On no list."
     if record.consents:
@@ -69,17 +81,32 @@ def told(record: Record, at: Callable[[datetime], str]) -> Iterator[str]:
         yield f"  {at(event.at)} {event.kind} {event.issue or ''} {said}".rstrip()
 
 
-def _what_came(sent: Sent, at: Callable[[datetime], str]) -> str:
+def _what_came(sent: Sent, member: Membership, at: Callable[[datetime], str]) -> str:
     ended_at = at(sent.ended_at) if sent.ended_at else ""
+    reason = _why_skipped(sent.reason, member.frequency)
     words = _DELIVERIES[sent.state].format(
-        next_at=at(sent.next_at), ended_at=ended_at, reason=sent.reason
+        next_at=at(sent.next_at), ended_at=ended_at, reason=reason
     )
     reply = sent.last_reply if sent.state is not DeliveryState.ACCEPTED else ""
     return words + (f"; the server said: {reply}" if reply else "")
 
 
-def _why_missed(missed: Missed, joined_at: datetime) -> str:
-    if joined_at > missed.at:
+def _why_skipped(reason: str, frequency: str) -> str:
+    if digest := digest_of(reason):
+        return f"told in the digest {digest}"
+    if reason == MISSED and frequency in DIGESTS:
+        return f"gets the {frequency} digest: the next one tells it"
+    if reason == MISSED:
+        return "was to be told by a digest, which they do not get any more"
+    return reason
+
+
+def _why_missed(missed: Missed, member: Membership) -> str:
+    if member.joined_at > missed.at:
         return "went out before they joined"
+    if missed.digest:
+        return "told nothing that they had missed, or they got it otherwise then"
+    if member.frequency == Frequency.URGENT and not missed.urgent:
+        return f"went to {missed.segment}, and is not urgent: they get urgent issues only"
     without = f" without {missed.exclude}" if missed.exclude else ""
     return f"went to {missed.segment}{without}, where they were not or were left out then"

@@ -20,6 +20,8 @@ from mailout.store.outcomes import Recorded
 _LONGEST = timedelta(minutes=10)
 """A delivery is put off by no more: the limit may be changed in the meantime."""
 
+_AHEAD = timedelta(minutes=1)
+
 Starts = Mapping[str, Sequence[Claimed]]
 """Deliveries that are to be started, by the relay that they are to go through."""
 
@@ -39,9 +41,14 @@ class Admitted:
 
 
 class Pace:
-    """The limits of a site. Used by one thread, each time within a transaction."""
+    """The limits of a site. Used by one thread, each time within a transaction.
 
-    def __init__(self, site: Site) -> None:
+    Who `overtakes` may take what comes in within a minute ahead of time: all others wait for it,
+    and the limits hold. Else a single letter would wait for a bulk issue's end.
+    """
+
+    def __init__(self, site: Site, *, overtakes: bool = False) -> None:
+        self._overtakes = overtakes
         self._relays: Mapping[str, Relay] = {relay.label: relay for relay in site.relays}
         self._providers = Providers(site.providers)
         self._slow: set[str] = set()
@@ -112,7 +119,7 @@ class Pace:
             name = self._name(delivery)
             limit = limits.get(name)
             if limit is not None:
-                if throttle.available(held[name], limit, now) == 0:
+                if self._available(held[name], limit, now) == 0:
                     put_off[name] = put_off.get(name, 0) + 1
                     wait = throttle.wait(held[name], limit, put_off[name], now)
                     due = now + min(wait, _LONGEST)
@@ -128,10 +135,19 @@ class Pace:
         rooms = []
         relay = self._relays[label]
         if (bucket := held.get(f"by {label}")) is not None:
-            rooms.append(throttle.available(bucket, throttle.relay_limit(relay), now) or 0)
+            rooms.append(self._available(bucket, throttle.relay_limit(relay), now) or 0)
         if (bucket := held.get(self._day(label, now))) is not None:
             rooms.append(max(0, throttle.ceiling(relay, _day(now)) + int(bucket.tokens)))
         return min(rooms) if rooms else None
+
+    def _available(self, bucket: Bucket, limit: Limit, now: datetime) -> int | None:
+        """How many the bucket lets go now, never less than none; None means any number."""
+        found = throttle.available(bucket, limit, now)
+        if found is None:
+            return None
+        if self._overtakes:
+            found += max(1, int(throttle.rate(bucket, limit, now) * _AHEAD.total_seconds()))
+        return max(0, found)
 
     def _charge(
         self,

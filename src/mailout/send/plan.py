@@ -3,10 +3,12 @@
 The rule, in this order: a dispatch of that segment that is not finished is gone on with;
 else the newest issue of the list that is newer than the last one sent to the segment; else
 there is none, and the door has one composed of the posts that no sent issue holds.
+Digests are passed over: `mailout digest` makes and sends them (`send.digest`).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,15 +16,18 @@ from zoneinfo import ZoneInfo
 
 from mailout.core.delivery import RetryPlan
 from mailout.core.dispatch import DispatchState, Priority
-from mailout.core.errors import MailoutError
+from mailout.core.errors import MailoutError, UsageError
 from mailout.core.issue import IssueState
 from mailout.core.language import chain
+from mailout.core.segment import Or, Other, Rule, written
 from mailout.core.site import MailingList, SegmentName, Sending, Site
-from mailout.store import dispatches, issues
-from mailout.store.dispatches import Audience, Choice, Dispatch
+from mailout.store import audiences, dispatches, issues, pauses
+from mailout.store.audiences import Audience, Choice
+from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Store, Tx
 from mailout.store.issues import Issue
 
+_NAME = re.compile(r"[\w-]+(?:/[\w-]+)?")
 _SENDABLE = frozenset({IssueState.COMPILED, IssueState.APPROVED, IssueState.SENT})
 
 
@@ -54,7 +59,7 @@ def find_target(store: Store, segment: SegmentName, issue_name: str = "") -> Tar
         for issue in issues.newest_first(tx, segment.list_id):
             if issue.id <= last:
                 break
-            if issue.state in _SENDABLE:
+            if issue.state in _SENDABLE and not issue.digest:
                 return Target(issue)
     return None
 
@@ -67,23 +72,58 @@ def _check_sendable(issue: Issue, segment: SegmentName) -> None:
         )
     if issue.state is IssueState.CANCELLED:
         raise MailoutError(f"the issue `{issue.name}` was cancelled")
+    if issue.digest:
+        raise MailoutError(
+            f"the issue `{issue.name}` is a digest, for those who have missed what it tells",
+            fix=f"`mailout digest --{issue.digest}` sends it.",
+        )
 
 
-def choice(mailing_list: MailingList, issue_id: int, segment: str, exclude: str) -> Choice:
-    """The choice of people that the names of two segments of a list make."""
+def choice(
+    mailing_list: MailingList, issue_id: int, segment: str, exclude: str, *, urgent: bool = False
+) -> Choice:
+    """The choice of people that a segment of a list makes, less those that `exclude` (a segment's
+    name or a rule) means, for an issue that is `urgent` or is not.
+
+    Raises: MailoutError for a segment or a rule that is none.
+    """
     return Choice(
         issue_id=issue_id,
         list_id=mailing_list.id,
         segment=mailing_list.rule(segment),
-        exclude=mailing_list.rule(exclude) if exclude else None,
+        exclude=mailing_list.people(exclude, "--exclude") if exclude else None,
         find=mailing_list.rule,
+        urgent=urgent,
+        zone=ZoneInfo(mailing_list.timezone),
     )
 
 
-def preview(store: Store, chosen: Choice) -> Audience:
-    """Whom a dispatch would reach at this moment; writes nothing."""
+def exclusion(site: Site, segment: SegmentName, texts: Iterable[str]) -> str:
+    """Whom to leave out, as a dispatch keeps it: a segment's name, or a rule for all of the texts,
+    each of which is a segment of the same list or a rule. Empty if there are none.
+
+    Raises: UsageError, BadRule for what is neither.
+    """
+    parts: list[Rule] = []
+    for text in texts:
+        if text and _NAME.fullmatch(text) and text != "everyone":
+            found = site.segment_named(text if "/" in text else f"{segment.list_id}/{text}")
+            if found.list_id != segment.list_id:
+                raise UsageError(
+                    f"`{text}` is a segment of another list", fix="Name one of the same list."
+                )
+            parts.append(Other(found.name))
+        elif text:
+            parts.append(site.lists[segment.list_id].people(text, "--exclude"))
+    if len(parts) == 1 and isinstance(parts[0], Other):
+        return parts[0].name
+    return written(parts[0] if len(parts) == 1 else Or(tuple(parts))) if parts else ""
+
+
+def preview(store: Store, chosen: Choice, now: datetime) -> Audience:
+    """Whom a dispatch would reach at the moment `now`; writes nothing."""
     with store.reading() as tx:
-        return dispatches.audience(tx, chosen)
+        return audiences.audience(tx, chosen, now)
 
 
 def order(
@@ -125,14 +165,29 @@ def hold(store: Store, dispatch: Dispatch, why: str) -> None:
 
 
 def enqueue(tx: Tx, mailing_list: MailingList, dispatch: Dispatch, now: datetime) -> int:
-    """How many deliveries the dispatch now has, one a person; 0 if another sender has made them."""
+    """How many deliveries the dispatch has queued, one a person; 0 if another sender made them.
+
+    Raises: MailoutError for rules that do not hold any more; it has not begun then.
+    """
+    urgent = issues.get(tx, dispatch.issue_id).urgent
+    chosen = choice(
+        mailing_list, dispatch.issue_id, dispatch.segment, dispatch.exclude, urgent=urgent
+    )
+    return fill(tx, mailing_list, dispatch, chosen, now)
+
+
+def fill(
+    tx: Tx, mailing_list: MailingList, dispatch: Dispatch, chosen: Choice, now: datetime
+) -> int:
+    """The same, for a choice that is made already."""
+    audiences.check(tx, chosen)  # first: what has begun with nobody in it would count as done
     if not dispatches.begin(tx, dispatch.id, now):
         return 0
-    chosen = choice(mailing_list, dispatch.issue_id, dispatch.segment, dispatch.exclude)
-    audience = dispatches.audience(tx, chosen)
+    pauses.end_pauses(tx, now)  # nobody is left out for a pause that is over
+    audience = audiences.audience(tx, chosen, now)
     variants = issues.variants(tx, dispatch.issue_id)
     compiled = list(dict.fromkeys(variant.language for variant in variants))
-    return dispatches.fill(
+    return audiences.fill(
         tx,
         dispatch.id,
         chosen,

@@ -26,7 +26,7 @@ from mailout.core.delivery import DeliveryState
 from mailout.core.dispatch import DispatchState
 from mailout.core.errors import MailoutError
 from mailout.core.site import Relay, Site
-from mailout.send import control
+from mailout.send import alerts, control
 from mailout.send.clerk import Clerk, Going
 from mailout.send.compose import Composer
 from mailout.send.ledger import Ledger, patiently
@@ -191,8 +191,9 @@ def _conclude(store: Store, dispatch: Dispatch, clerk: Clerk, started: datetime)
                 why=held,
                 again_at=now + TRY_AGAIN,
             )
+            alerts.held(tx, clerk.site, dispatch, held, now)
         else:
-            finish_if_done(tx, dispatch, now)
+            finish_if_done(tx, clerk.site, dispatch, now)
         state = dispatches.get(tx, dispatch.id).state
         if state is DispatchState.CANCELLED:
             control.settle_cancelled(tx, dispatch.issue_id, now)
@@ -208,8 +209,9 @@ def _conclude(store: Store, dispatch: Dispatch, clerk: Clerk, started: datetime)
     )
 
 
-def finish_if_done(tx: Tx, dispatch: Dispatch, now: datetime) -> bool:
-    """Whether the dispatch is done: none of its deliveries has work to do any more."""
+def finish_if_done(tx: Tx, site: Site, dispatch: Dispatch, now: datetime) -> bool:
+    """Whether the dispatch is done: none of its deliveries has work to do any more. Then the list's
+    contact gets a report."""
     if deliveries.are_open(tx, dispatch.id):
         return False
     done = dispatches.set_state(
@@ -217,6 +219,7 @@ def finish_if_done(tx: Tx, dispatch: Dispatch, now: datetime) -> bool:
     )
     if done:
         issues.mark_sent(tx, dispatch.issue_id, now)
+        alerts.report(tx, site, dispatch, now)
     return done
 
 

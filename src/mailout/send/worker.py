@@ -17,7 +17,7 @@ from mailout.core.delivery import DeliveryState
 from mailout.core.dispatch import DispatchState
 from mailout.core.errors import MailoutError
 from mailout.core.site import Site
-from mailout.send import control, plan, recovery
+from mailout.send import alerts, control, plan, recovery
 from mailout.send.clerk import Clerk, Going
 from mailout.send.compose import Composer, composer
 from mailout.send.ledger import patiently
@@ -127,7 +127,7 @@ class Rounds:
         except MailoutError as error:
             self._hold(tx, dispatch, str(error))
             return None
-        if finish_if_done(tx, dispatch, now):
+        if finish_if_done(tx, self.site, dispatch, now):
             counts = deliveries.count(tx, dispatch_id=dispatch.id)
             self.tell("done", {**self._named(tx, dispatch), **_by_state(counts)})
             return None
@@ -163,6 +163,8 @@ class Rounds:
         if dispatches.set_state(
             tx, dispatch.id, DispatchState.HELD, of=of, why=why, again_at=again_at
         ):
+            now, by_itself = datetime.now(UTC), again_at is not None
+            alerts.held(tx, self.site, dispatch, why, now, by_itself=by_itself)
             self.tell("held", {**self._named(tx, dispatch), "why": why})
 
     def _named(self, tx: Tx, dispatch: Dispatch) -> dict[str, object]:

@@ -67,8 +67,8 @@ class Claimed(NamedTuple):
         return self.address.rpartition("@")[2].lower()
 
 
-# The readers as they are now, and why one who has left, paused or been suppressed since the
-# queueing is skipped.
+# The readers as they are now, and why one who has left, paused, been suppressed or chosen another
+# frequency since the queueing is skipped (`core.dispatch.LeftOut`, `core.frequency.MISSED`).
 _READER = """
   d.id, d.issue_id, d.dispatch_id, d.address_key, d.language, d.edition, d.attempts, {queued},
   p.address, p.name, p.country, s.token,
@@ -77,8 +77,11 @@ _READER = """
                     WHERE x.address_key = d.address_key AND x.list_id IN ('', i.list_id))
        THEN 'suppressed'
        WHEN s.state IS NULL THEN 'unsubscribed'
-       WHEN s.state <> 'active' THEN s.state
+       WHEN s.state <> 'active' AND
+            (s.state <> 'paused' OR s.paused_until IS NULL OR s.paused_until > {now}) THEN s.state
        WHEN p.bounce_paused_at IS NOT NULL THEN 'paused for bounces'
+       WHEN NOT i.urgent AND s.frequency = 'urgent' THEN 'urgent mail only'
+       WHEN NOT i.urgent AND i.digest = '' AND s.frequency <> '' THEN 'digest'
        ELSE '' END"""
 _WITH_READERS = """
 JOIN issue i ON i.id = d.issue_id
@@ -99,11 +102,12 @@ _ALL_IN_ONE = "SELECT json_group_array(json_array({reader})), max(d.next_at) FRO
 _ONE_BY_ONE = "SELECT {reader}, {moment} FROM ({due}) d {more} ORDER BY d.next_at, d.id"
 _DUE = {
     "sqlite": _ALL_IN_ONE.format(
-        reader=_READER.format(queued="d.queued_at"), due=_QUEUED, more=_WITH_READERS
+        reader=_READER.format(queued="d.queued_at", now=":now"), due=_QUEUED, more=_WITH_READERS
     ),
     "postgresql": _ONE_BY_ONE.format(
         reader=_READER.format(
-            queued="to_char(d.queued_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')"
+            queued="to_char(d.queued_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')",
+            now="%(now)s::timestamptz",
         ),
         moment="to_char(d.next_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US+00')",
         due=_QUEUED_AND_FREE,
@@ -129,8 +133,8 @@ def due(
     and where to go on (None when fewer were due than asked for).
 
     No other worker has them before this transaction ends: `start` or `postpone` them within
-    it, or leave them. Those whose reader has left, paused or been suppressed since the
-    queueing are skipped instead.
+    it, or leave them. Those whose reader has left, paused, been suppressed or chosen another
+    frequency since the queueing are skipped instead.
     """
     dialect = plain.dialect.name
     asked = {

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import DateTime, Dialect, Enum, TypeDecorator
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    Enum,
+    ForeignKey,
+    Integer,
+    Table,
+    TypeDecorator,
+    text,
+)
 from sqlalchemy.orm import Session
+from sqlmodel import Field, SQLModel
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -40,6 +52,49 @@ def text_enum(members: type[StrEnum], name: str) -> Any:
         name=name,
         length=16,
     )
+
+
+# 64 bits on PostgreSQL; on SQLite only a column of type INTEGER numbers itself.
+BIG = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def own_id() -> Any:
+    """The primary key: a number that the database gives."""
+    return Field(default=None, sa_column=Column(BIG, primary_key=True, autoincrement=True))
+
+
+def reference(target: str, *, nullable: bool = False, index: bool = False) -> Any:
+    """A reference to another row, which goes when that goes; a nullable one is emptied."""
+    cascade = None if nullable else "CASCADE"
+    return Field(
+        default=None,
+        sa_column=Column(
+            BIG,
+            ForeignKey(target, ondelete="SET NULL" if nullable else cascade),
+            nullable=nullable,
+            index=index,
+        ),
+    )
+
+
+def only(condition: str) -> dict[str, Any]:
+    """What makes an index partial, on either database."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+def moment(*, nullable: bool = False) -> Any:
+    """An aware moment, stored in UTC."""
+    return Field(default=None, sa_column=Column(UtcTime, nullable=nullable))
+
+
+def word_of(members: Any, name: str) -> Any:
+    """A text column of the members' values."""
+    return Field(sa_column=Column(text_enum(members, name), nullable=False))
+
+
+def table_of(row: type[SQLModel]) -> Table:
+    """The table behind a row class."""
+    return cast(Table, vars(row)["__table__"])
 
 
 def dialect_of(tx: Session) -> str:

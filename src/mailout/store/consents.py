@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from mailout.core.consent import GENESIS, Consent, chained, link, moment
+from mailout.store.batch import chunks
 from mailout.store.columns import dialect_of, stored_moment
-from mailout.store.engine import Tx
+from mailout.store.engine import PlainTx, Tx
 from mailout.store.intake import put
 from mailout.store.tables import CONSENT
 
+_LINKED = ("list_id", "number", "at", "previous", "hash")  # what is known once it is in its chain
+_MOST = 1000  # rows in one statement
+_TYPES = {"number": "::bigint", "subscriber_id": "::bigint", "at": "::timestamptz"}
 _COLUMNS = (
-    "subscriber_id, address_key, action, wording, language, source, list_id, number, at,"
-    " previous, hash"
-)
+    "list_id", "number", "subscriber_id", "address_key", "action", "at", "wording", "language",
+    "source", "previous", "hash",
+)  # fmt: skip
+_APPEND = f"INSERT INTO consent ({', '.join(_COLUMNS)}) SELECT "
+_APPEND_ON = {
+    "sqlite": _APPEND
+    + ", ".join(f"value ->> {place}" for place in range(len(_COLUMNS)))
+    + " FROM json_each(:rows)",
+    "postgresql": _APPEND
+    + ", ".join(f"(value ->> {place}){_TYPES.get(name, '')}" for place, name in enumerate(_COLUMNS))
+    + " FROM json_array_elements(%(rows)s::json)",
+}
+_LAST = "SELECT number, hash FROM consent WHERE list_id = {} ORDER BY number DESC LIMIT 1"
+_LAST_ON = {"sqlite": _LAST.format(":chain"), "postgresql": _LAST.format("%(chain)s")}
 
 
 class Piece(NamedTuple):
@@ -33,41 +49,24 @@ class Piece(NamedTuple):
 
 def append(tx: Tx, consents: Iterable[Consent]) -> None:
     """Nothing, once the evidence is appended to its lists' chains, in the order given."""
-    runs: dict[tuple[str, datetime], list[Piece]] = {}
-    last: dict[str, tuple[str, datetime]] = {}
-    for one in consents:
-        run = (one.list_id, one.at)
-        if last.setdefault(one.list_id, run) != run:  # its chain keeps the order
-            append_many(tx, one.list_id, last[one.list_id][1], runs.pop(last[one.list_id]))
-            last[one.list_id] = run
-        runs.setdefault(run, []).append(
-            Piece(
-                one.subscriber_id,
-                one.address_key,
-                one.action.value,
-                one.wording,
-                one.language,
-                one.source,
-            )
-        )
-    for (list_id, at), rows in runs.items():
-        append_many(tx, list_id, at, rows)
+    append_plain(tx.connection(), consents)
+
+
+def append_plain(plain: PlainTx, consents: Iterable[Consent]) -> None:
+    """What `append` does, within a transaction for plain SQL."""
+    by_list: dict[str, list[Consent]] = {}
+    for consent in consents:
+        by_list.setdefault(consent.list_id, []).append(consent)
+    for list_id, items in by_list.items():
+        for some in chunks(items, _MOST):
+            _append_to(plain, list_id, some)
 
 
 def append_many(tx: Tx, list_id: str, at: datetime, rows: Sequence[Piece]) -> None:
     """Nothing, once the rows of one moment are appended to a list's chain, in their order."""
     if not rows:
         return
-    if tx.get_bind().dialect.name == "postgresql":
-        # One writer at a time to a chain; SQLite has one writer anyway.
-        tx.execute(text("SELECT pg_advisory_xact_lock(hashtext(:chain))"), {"chain": list_id})
-    last = tx.execute(
-        select(CONSENT.c.number, CONSENT.c.hash)
-        .where(CONSENT.c.list_id == list_id)
-        .order_by(CONSENT.c.number.desc())
-        .limit(1)
-    ).first()
-    number, previous = (last[0], last[1]) if last else (0, GENESIS)
+    number, previous = _last(tx.connection(), list_id)
     said, stored = moment(at), stored_moment(at, dialect_of(tx))
     linked = []
     for row in rows:
@@ -76,7 +75,44 @@ def append_many(tx: Tx, list_id: str, at: datetime, rows: Sequence[Piece]) -> No
         hash_ = link(previous, list_id, id_, key, action, said, wording, language, source)
         linked.append((*row, list_id, number, stored, previous, hash_))
         previous = hash_
-    put(tx, "consent", _COLUMNS, linked)
+    put(tx, "consent", ", ".join((*Piece._fields, *_LINKED)), linked)
+
+
+def _last(plain: PlainTx, list_id: str) -> tuple[int, str]:
+    """Number and hash of the last link of a list's chain, to which nobody else adds now."""
+    dialect = plain.dialect.name
+    if dialect == "postgresql":
+        # One writer at a time to a chain; SQLite has one writer anyway.
+        lock = "SELECT pg_advisory_xact_lock(hashtext(%(chain)s))"
+        plain.exec_driver_sql(lock, {"chain": list_id})
+    last = plain.exec_driver_sql(_LAST_ON[dialect], {"chain": list_id}).first()
+    return (last[0], last[1]) if last else (0, GENESIS)
+
+
+def _append_to(plain: PlainTx, list_id: str, items: list[Consent]) -> None:
+    dialect = plain.dialect.name
+    number, previous = _last(plain, list_id)
+    rows = []
+    for consent in items:
+        number += 1
+        hash_ = chained(consent, previous)
+        rows.append(
+            (
+                list_id,
+                number,
+                consent.subscriber_id,
+                consent.address_key,
+                consent.action,
+                stored_moment(consent.at, dialect),
+                consent.wording,
+                consent.language,
+                consent.source,
+                previous,
+                hash_,
+            )
+        )
+        previous = hash_
+    plain.exec_driver_sql(_APPEND_ON[dialect], {"rows": json.dumps(rows, ensure_ascii=False)})
 
 
 def of_subscriber(tx: Tx, subscriber_id: int) -> list[Consent]:

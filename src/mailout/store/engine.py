@@ -9,6 +9,7 @@ erased.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ _PRAGMAS = (
     # 2 MB a connection. A larger one fills up with the store and makes no send faster.
     "PRAGMA cache_size = -2000",
 )
+_LOOK_AGAIN = 0.001  # seconds between two looks whether the other writer has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +85,21 @@ class Writer:
     def writing(self) -> Iterator[PlainTx]:
         """A transaction that is kept whole at its end, or not at all; `session_on` it for what
         wants a `Tx`."""
+        with self._beginning("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[PlainTx]:
+        """A transaction that only reads: it keeps no other writer waiting."""
+        with self._beginning("BEGIN") as connection:
+            yield connection
+
+    @contextmanager
+    def _beginning(self, begin: str) -> Iterator[PlainTx]:
         with said_plainly():
-            connection = self._connection
-            if connection is None:
-                options = {"mailout_begin": "BEGIN IMMEDIATE"}
-                connection = self.store.engine.connect().execution_options(**options)
-                self._connection = connection
+            if self._connection is None:
+                self._connection = self.store.engine.connect()
+            connection = self._connection.execution_options(mailout_begin=begin)
             try:
                 with connection.begin():
                     yield connection
@@ -167,7 +178,35 @@ def _lower(value: object) -> str | None:
 
 def _begin_sqlite(connection: Connection) -> None:
     begin = connection.get_execution_options().get("mailout_begin", "BEGIN")
+    if begin == "BEGIN IMMEDIATE" and _begun_in_time(connection):
+        return
     connection.exec_driver_sql(begin)
+
+
+def _begun_in_time(connection: Connection) -> bool:
+    """Whether a write transaction has begun, within the connection's busy timeout.
+
+    SQLite itself looks again after ever longer breaks, up to a tenth of a second: between the
+    turns of a send it would find the door open by chance only.
+    """
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)  # noqa: S101 - the dialect's own
+    [patience] = raw.execute("PRAGMA busy_timeout").fetchone()
+    raw.execute("PRAGMA busy_timeout = 0").close()
+    gives_up = time.monotonic() + patience / 1000
+    try:
+        while True:
+            try:
+                raw.execute("BEGIN IMMEDIATE").close()
+                return True
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    return False
+            if time.monotonic() > gives_up:
+                return False
+            time.sleep(_LOOK_AGAIN)
+    finally:
+        raw.execute(f"PRAGMA busy_timeout = {patience}").close()
 
 
 @contextmanager

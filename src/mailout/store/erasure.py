@@ -12,16 +12,48 @@ from datetime import datetime
 
 from sqlalchemy import delete, or_, update
 
+from mailout.core.consent import Consent, ConsentAction
 from mailout.core.errors import MailoutError
+from mailout.core.subscriber import Subscriber
 from mailout.core.suppression import SuppressionReason
-from mailout.store import events, people, suppressions
+from mailout.store import (
+    chores,
+    consents,
+    events,
+    issues,
+    letters,
+    people,
+    requests,
+    signatories,
+    suppressions,
+)
 from mailout.store.engine import Store, Tx, said_plainly
 from mailout.store.tables import DELIVERY, SUPPRESSION
 
 _TABLES = (
-    "subscriber", "subscriber_tag", "subscription", "delivery", "event", "suppression",
-    "import_person",
+    "subscriber", "subscriber_tag", "subscription", "delivery", "event", "suppression", "request",
+    "letter", "import_person",
 )  # fmt: skip
+
+
+def erase(tx: Tx, person: Subscriber, now: datetime, source: str) -> None:
+    """Nothing, once the person is gone from all tables; `source` says who had it done.
+
+    What the tables' files still hold of them is due to be taken out: `scrub`.
+    """
+    consents.append(
+        tx,
+        [
+            Consent(
+                one.list_id, person.id, person.address_key, ConsentAction.ERASED, now, source=source
+            )
+            for one in person.memberships
+        ],
+    )
+    if signatories.put(tx, person.id, None):
+        issues.withdraw_names(tx)  # which a compiled one still holds
+    forget(tx, person.id, person.address_key, now)
+    chores.ask(tx, chores.SCRUB, now)
 
 
 def forget(tx: Tx, subscriber_id: int, address_key: str, now: datetime) -> None:
@@ -40,7 +72,19 @@ def forget(tx: Tx, subscriber_id: int, address_key: str, now: datetime) -> None:
         )
         .values(last_text="")
     )
+    # A letter may be on its way to an address that they wanted to change to.
+    for key in (address_key, *requests.keys_of(tx, subscriber_id)):
+        letters.forget(tx, key)
+        requests.forget(tx, key)
     people.remove(tx, subscriber_id)
+
+
+def checkpoint(store: Store) -> None:
+    """Nothing, once the newest writes are in SQLite's file itself, where nobody was reading: what
+    was overwritten there is in the write-ahead log no more."""
+    if store.is_sqlite:
+        with said_plainly(), store.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def scrub(store: Store) -> bool:

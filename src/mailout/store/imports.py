@@ -16,15 +16,9 @@ from sqlalchemy import insert, select, update
 
 from mailout.store.batch import KEYS, among, chunks
 from mailout.store.engine import Tx
+from mailout.store.import_tables import IMPORT_PERSON, IMPORT_RUN
 from mailout.store.intake import put
-from mailout.store.tables import (
-    DELIVERY,
-    IMPORT_PERSON,
-    IMPORT_RUN,
-    SUBSCRIBER,
-    SUBSCRIPTION,
-    SUPPRESSION,
-)
+from mailout.store.tables import DELIVERY, SUBSCRIBER, SUBSCRIPTION, SUPPRESSION
 
 _COLUMNS = "subscriber_id, import_id, did, mark, changes"
 

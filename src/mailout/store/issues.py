@@ -17,11 +17,12 @@ from mailout.store.tables import DELIVERY, DISPATCH, ISSUE, ISSUE_POST, VARIANT
 @dataclass(frozen=True, slots=True)
 class Flags:
     """What an issue's file says of it as a whole: whether it overtakes others, is shown in the
-    archive, and names people."""
+    archive, and names people; and the frequency that it is a `digest` for, empty for most."""
 
     urgent: bool = False
     archived: bool = True
     signatories: bool = False
+    digest: str = ""
 
 
 PLAIN = Flags()
@@ -41,6 +42,7 @@ class Issue:
     urgent: bool
     archived: bool
     signatories: bool
+    digest: str
     created_at: datetime
     compiled_at: datetime | None
     approved_at: datetime | None
@@ -48,7 +50,7 @@ class Issue:
 
     @property
     def flags(self) -> Flags:
-        return Flags(self.urgent, self.archived, self.signatories)
+        return Flags(self.urgent, self.archived, self.signatories, self.digest)
 
     @property
     def is_approved(self) -> bool:
@@ -206,7 +208,7 @@ def has_deliveries(tx: Tx, issue_id: int) -> bool:
 
 def posts_in_sent(tx: Tx, list_id: str, other_than: str = "") -> set[str]:
     """The keys of the posts that the list's sent issues hold, those being sent and scheduled, but
-    for the issue of that name."""
+    for the issue of that name. What only a digest holds was not sent to everybody."""
     return set(
         tx.scalars(
             select(ISSUE_POST.c.post_key)
@@ -214,11 +216,18 @@ def posts_in_sent(tx: Tx, list_id: str, other_than: str = "") -> set[str]:
             .where(
                 ISSUE.c.list_id == list_id,
                 ISSUE.c.name != other_than,
+                ISSUE.c.digest == "",
                 ISSUE.c.state != IssueState.CANCELLED,
                 select(1).where(DISPATCH.c.issue_id == ISSUE.c.id).exists(),
             )
         )
     )
+
+
+def hold(tx: Tx, issue_id: int) -> None:
+    """Nothing, once nobody else who asks for this issue goes on before the end of `tx`."""
+    # SQLite has one writer, and takes this for a plain look.
+    tx.execute(select(ISSUE.c.id).where(ISSUE.c.id == issue_id).with_for_update())
 
 
 def posts_of(tx: Tx, issue_id: int) -> list[str]:

@@ -33,6 +33,12 @@ def find(tx: Tx, address_key: str) -> Subscriber | None:
     return _complete(tx, [row])[0] if row else None
 
 
+def by_id(tx: Tx, subscriber_id: int) -> Subscriber | None:
+    """The person with that number, with tags and memberships."""
+    row = tx.execute(select(SUBSCRIBER).where(SUBSCRIBER.c.id == subscriber_id)).first()
+    return _complete(tx, [row])[0] if row else None
+
+
 def page(
     tx: Tx,
     where: ColumnElement[bool] | None = None,
@@ -80,7 +86,15 @@ def _complete(tx: Tx, rows: Sequence[Row[tuple[object, ...]]]) -> list[Subscribe
         .order_by(SUBSCRIPTION.c.list_id)
     ):
         memberships.setdefault(row.subscriber_id, []).append(
-            Membership(row.list_id, row.state, row.joined_at, row.changed_at, row.edition)
+            Membership(
+                row.list_id,
+                row.state,
+                row.joined_at,
+                row.changed_at,
+                row.edition,
+                row.frequency,
+                row.paused_until,
+            )
         )
     return [
         Subscriber(

@@ -74,13 +74,16 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """An order to send an issue of a person's list, of which they have no delivery."""
+    """An order to send an issue of a person's list, of which they have no delivery. A `digest` is
+    for readers of that frequency alone."""
 
     issue: str
     list_id: str
     segment: str
     exclude: str
     at: datetime
+    urgent: bool
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +232,8 @@ def missed_by(tx: Tx, person: Subscriber, limit: int = 100) -> list[Missed]:
             DISPATCH.c.segment,
             DISPATCH.c.exclude,
             DISPATCH.c.created_at,
+            ISSUE.c.urgent,
+            ISSUE.c.digest,
         )
         .join(ISSUE, ISSUE.c.id == DISPATCH.c.issue_id)
         .where(

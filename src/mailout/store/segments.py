@@ -1,84 +1,231 @@
-"""Segment rules as SQL conditions: parameters only, never text."""
+"""Segment rules as SQL conditions: parameters only, never text.
+
+A rule speaks of a person on a list. What holds of everybody without such a thing (no tag, no
+such field, no delivery) is false, never unknown, so that `not` turns it round exactly.
+
+Tags, history and evidence are sought in two ways that mean the same: where a rule as a whole
+depends on one, by the set of people that have it, so that a database can begin with that;
+else, inside `or` and `not`, person by person.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from datetime import date as Date
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, not_, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    and_,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+)
 
-from mailout.core.errors import MailoutError
-from mailout.core.segment import And, Comparison, Everyone, Not, Or, Other, Rule
+from mailout.core.segment import (
+    And,
+    Comparison,
+    Everyone,
+    Find,
+    History,
+    JoinedBy,
+    Kind,
+    Not,
+    Or,
+    Other,
+    Rule,
+    day,
+    resolved,
+)
+from mailout.core.subscription import SubscriptionState
+from mailout.store import own_fields, past
+from mailout.store.columns import dialect_of
+from mailout.store.engine import Tx
 from mailout.store.tables import SUBSCRIBER, SUBSCRIBER_TAG, SUBSCRIPTION
 
 Condition = ColumnElement[bool]
 """A condition on a joined subscriber and subscription row, for other functions of the store."""
 
-Find = Callable[[str], Rule]
-"""From the name of a segment of the same list to its rule. Raises: MailoutError."""
+_NO_PERSON = (Kind.TAGS, Kind.LISTS, Kind.JOINED)  # kinds that the subscription alone decides
 
 
-def condition(rule: Rule, find: Find, inside: tuple[str, ...] = ()) -> Condition:
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a rule is evaluated in: a list, the rules of its segments, a moment, and the zone whose
+    days its dates are. `issue_id` is the issue to be sent, which is none of the last ones."""
+
+    list_id: str
+    find: Find
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    zone: tzinfo = UTC
+    issue_id: int = 0
+
+
+def condition(tx: Tx, rule: Rule, scope: Scope) -> Condition:
     """The condition on a joined subscriber and subscription row that says what `rule` says.
 
-    `inside` names the segments being compiled. Raises: MailoutError if they go in a circle.
+    Raises: MailoutError for segments that go in a circle, and issues that are not there.
     """
+    return _Compiler(tx, scope).of(resolved(rule, scope.find))
+
+
+def count(tx: Tx, rule: Rule, scope: Scope) -> int:
+    """How many people of the list, in whatever state, the rule is true of. Raises: MailoutError."""
+    return int(tx.scalar(counting(tx, rule, scope)) or 0)
+
+
+def counting(tx: Tx, rule: Rule, scope: Scope) -> Select[Any]:
+    """The query that `count` asks."""
+    rule = resolved(rule, scope.find)
+    negated = False
+    while isinstance(rule, Not):
+        rule, negated = rule.part, not negated
+    people: FromClause = SUBSCRIPTION
+    where = _Compiler(tx, scope).of(rule)
+    if dialect_of(tx) == "sqlite" and _is_of_person(rule):
+        # As a set, to begin with: SQLite would else go through the whole list.
+        where = SUBSCRIPTION.c.subscriber_id.in_(select(SUBSCRIBER.c.id).where(where))
+    elif _speaks_of_person(rule):
+        people = SUBSCRIPTION.join(SUBSCRIBER, SUBSCRIPTION.c.subscriber_id == SUBSCRIBER.c.id)
+    on_list = SUBSCRIPTION.c.list_id == scope.list_id
+    number = select(func.count()).select_from(people).where(on_list, where)
+    if not negated:
+        return number
+    # Those of whom it is not true are all the others: two quick counts, not a slow one.
+    everyone = select(func.count()).select_from(SUBSCRIPTION).where(on_list)
+    return select(everyone.scalar_subquery() - number.scalar_subquery())
+
+
+def _speaks_of_person(rule: Rule) -> bool:
     match rule:
-        case Everyone():
-            return true()
-        case Other(name):
-            if name in inside:
-                raise MailoutError(
-                    "segments go in a circle: " + " -> ".join((*inside, name)),
-                    fix="Take one of the references out.",
-                )
-            return condition(find(name), find, (*inside, name))
+        case And(parts) | Or(parts):
+            return any(map(_speaks_of_person, parts))
         case Not(part):
-            return not_(condition(part, find, inside))
-        case And(parts):
-            return and_(*(condition(part, find, inside) for part in parts))
-        case Or(parts):
-            return or_(*(condition(part, find, inside) for part in parts))
+            return _speaks_of_person(part)
         case Comparison():
-            return _comparison(rule)
+            return rule.kind not in _NO_PERSON
+        case _:
+            return False
 
 
-def _comparison(rule: Comparison) -> ColumnElement[bool]:
-    if rule.field == "tag":
-        return exists(
-            select(1).where(
-                SUBSCRIBER_TAG.c.subscriber_id == SUBSCRIBER.c.id,
-                SUBSCRIBER_TAG.c.tag.in_(rule.values),
-            )
-        )
-    if rule.field == "joined":
-        return _joined(rule)
-    column = SUBSCRIBER.c[rule.field]
-    if rule.field == "name":
-        return func.lower(column).in_([value.lower() for value in rule.values])
-    return column.in_(rule.values) if rule.values else false()
+def _is_of_person(rule: Rule) -> bool:
+    """Whether the rule asks for nothing but what everybody has, one value at a time: a set of
+    several comes in no order, which takes longer than to go through the list."""
+    match rule:
+        case And(parts) | Or(parts):
+            return all(map(_is_of_person, parts))
+        case Not(part):
+            return _is_of_person(part)
+        case Comparison():
+            own = rule.own is not None or rule.kind in _NO_PERSON
+            return not own and len(rule.values) < 2
+        case _:
+            return False
 
 
-def _joined(rule: Comparison) -> ColumnElement[bool]:
-    """A date means the whole day in UTC: `joined > 2026-01-01` begins on the second."""
-    column = SUBSCRIPTION.c.joined_at
-    spans = [_day(value) for value in rule.values]
-    if rule.op in ("=", "in"):
-        return or_(*(and_(column >= start, column < end) for start, end in spans))
-    start, end = spans[0]
-    by_operator: dict[str, ColumnElement[bool]] = {
-        "<": column < start,
-        "<=": column < end,
-        ">": column >= end,
-        ">=": column >= start,
-    }
-    return by_operator[rule.op]
+@dataclass(frozen=True, slots=True)
+class _Compiler:
+    tx: Tx
+    scope: Scope
+
+    def of(self, rule: Rule, *, whole: bool = True) -> Condition:
+        """`whole`: the rule as a whole is true only if this is."""
+        match rule:
+            case Everyone():
+                return true()
+            case Not(part):
+                return not_(self.of(part, whole=False))
+            case And(parts):
+                return and_(*(self.of(part, whole=whole) for part in parts))
+            case Or(parts):
+                return or_(*(self.of(part, whole=False) for part in parts))
+            case Comparison():
+                return self._comparison(rule, whole)
+            case History():
+                found = past.history(self.tx, rule, self.scope.list_id, self.scope.issue_id)
+                return _has(found, whole)
+            case JoinedBy(source):
+                return _has(past.joined_by(dialect_of(self.tx), source, self.scope.list_id), whole)
+            case Other():
+                raise AssertionError("a reference was not resolved")
+
+    def _comparison(self, rule: Comparison, whole: bool) -> Condition:
+        if rule.own is not None:
+            return own_fields.condition(dialect_of(self.tx), rule, self._day)
+        match rule.kind:
+            case Kind.TAGS if rule.op == "empty":
+                return not_(_has(_tagged(), whole=False))
+            case Kind.TAGS:
+                return _has(_tagged().where(SUBSCRIBER_TAG.c.tag.in_(rule.values)), whole)
+            case Kind.LISTS:
+                return _has(_on_lists(rule.values), whole)
+            case Kind.JOINED:
+                return self._joined(rule)
+        column = SUBSCRIBER.c[rule.field]
+        if rule.op == "empty":
+            return column == ""
+        if rule.kind is Kind.NAME:
+            return own_fields.text(dialect_of(self.tx), column, rule)
+        return column.in_(rule.values)
+
+    def _joined(self, rule: Comparison) -> Condition:
+        """A date is a whole day in the zone: `joined > 2026-01-01` begins on the second."""
+        column = SUBSCRIPTION.c.joined_at
+        spans = [self._span(value) for value in rule.values]
+        if rule.op in ("=", "in"):
+            return or_(*(and_(column >= start, column < end) for start, end in spans))
+        start, end = spans[0]
+        by_operator: dict[str, Callable[[], Condition]] = {
+            "<": lambda: column < start,
+            "<=": lambda: column < end,
+            ">": lambda: column >= end,
+            ">=": lambda: column >= start,
+        }
+        return by_operator[rule.op]()
+
+    def _day(self, value: str) -> Date:
+        return day(value, self.scope.now.astimezone(self.scope.zone).date())
+
+    def _span(self, value: str) -> tuple[datetime, datetime]:
+        """When the day begins and when it is over, in UTC."""
+        found = self._day(value)
+        if found == Date.max:  # which the calendar knows no morrow of
+            return self._midnight(found), datetime.max.replace(tzinfo=UTC)
+        return self._midnight(found), self._midnight(found + timedelta(days=1))
+
+    def _midnight(self, found: Date) -> datetime:
+        try:
+            return datetime.combine(found, time(), self.scope.zone).astimezone(UTC)
+        except OverflowError:  # before the first or behind the last day there is
+            return datetime.combine(found, time(), UTC)
 
 
-def _day(text: str) -> tuple[datetime, datetime]:
-    start = datetime.combine(Date.fromisoformat(text), time(), UTC)
-    # The last day that the calendar knows has no morrow.
-    return start, start + timedelta(days=1) if start.year < 9999 else datetime.max.replace(
-        tzinfo=UTC
+def _has(found: Select[Any], whole: bool) -> Condition:
+    """The condition that the joined person is among those of a query for their ids."""
+    if whole:
+        return SUBSCRIPTION.c.subscriber_id.in_(found)
+    (id_,) = found.selected_columns
+    theirs: Select[Any] = found.with_only_columns(literal_column("1")).where(
+        id_ == SUBSCRIPTION.c.subscriber_id
+    )
+    return theirs.correlate(SUBSCRIPTION, SUBSCRIBER).exists()
+
+
+def _tagged() -> Select[Any]:
+    return select(SUBSCRIBER_TAG.c.subscriber_id)
+
+
+def _on_lists(list_ids: tuple[str, ...]) -> Select[Any]:
+    """Who is on one of the lists now, paused or not."""
+    other = SUBSCRIPTION.alias("other")
+    return select(other.c.subscriber_id).where(
+        other.c.list_id.in_(list_ids),
+        other.c.state.in_((SubscriptionState.ACTIVE, SubscriptionState.PAUSED)),
     )

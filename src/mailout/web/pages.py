@@ -2,7 +2,7 @@
 
 | header | why |
 |---|---|
-| Content-Security-Policy | no script, no picture, nothing from elsewhere, no frame |
+| Content-Security-Policy | no picture, nothing from elsewhere, no frame, no script (but a form's) |
 | Referrer-Policy | the token in the address goes to no other site |
 | Cache-Control | no copy stays in a shared browser or a proxy |
 | X-Robots-Tag | no page is found by searching |
@@ -31,7 +31,7 @@ from mailout.core.site import MailingList, Site
 log = logging.getLogger("mailout.web")
 
 _POLICY = (
-    "default-src 'none'; style-src {style}; form-action 'self'; base-uri 'none'; "
+    "default-src 'none'; style-src {style};{script} form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
 # Shown when a page's own template is broken: the reader's answer must not depend on it.
@@ -41,11 +41,13 @@ _BARE = (
 )
 
 
-def headers(nonce: str = "") -> dict[str, str]:
-    """The headers that every answer carries; with a `nonce` one style block may apply."""
+def headers(nonce: str = "", *, script: bool = False) -> dict[str, str]:
+    """The headers that every answer carries; with a `nonce` one style block may apply, and with
+    `script` one script may run."""
     style = f"'nonce-{nonce}'" if nonce else "'none'"
+    ours = f" script-src 'nonce-{nonce}';" if script else ""
     return {
-        "Content-Security-Policy": _POLICY.format(style=style),
+        "Content-Security-Policy": _POLICY.format(style=style, script=ours),
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-store",
         "X-Robots-Tag": "noindex",
@@ -112,12 +114,14 @@ class PublicPages:
         status: int = 200,
         bare: str = "",
         choice_of_language: bool = True,
+        script: bool = False,
         more: Mapping[str, str] | None = None,
         **values: object,
     ) -> Response:
         """The page `name` in the language `code`, filled with `values`.
 
-        `bare` is the message id that is answered with should the template be broken.
+        `bare` is the message id that is answered with should the template be broken; a page
+        with a `script` of its own says so.
         """
         nonce = secrets.token_urlsafe(16)
         context = {
@@ -138,7 +142,9 @@ class PublicPages:
                 dir=language.direction(code),
                 words=catalogue.words(code).gettext(bare or "This link does not work"),
             )
-        return _response(request, body, status, "text/html", {**headers(nonce), **(more or {})})
+        return _response(
+            request, body, status, "text/html", {**headers(nonce, script=script), **(more or {})}
+        )
 
     def neutral(
         self, request: Request, status: int = 404, more: Mapping[str, str] | None = None

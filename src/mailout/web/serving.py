@@ -1,6 +1,8 @@
 """Serving an app by uvicorn: in the foreground until Ctrl-C, or in a thread for demo and tests.
 
 There is no access log, since the paths hold tokens, and no header that names the software.
+The loop is uvloop's and the parser httptools', both in C: a short answer takes a third of the
+processor that the ones in Python would take.
 """
 
 from __future__ import annotations
@@ -14,11 +16,14 @@ from contextlib import contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mailout.core.errors import MailoutError
 
 _BACKLOG = 2048
 _START_SECONDS = 10.0
+_MOST_UNREAD = 256 * 1024
+"""Bytes of a head or a trailer, of which no reader of ours could make anything."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -93,10 +98,36 @@ def serving(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[st
             thread.join(_START_SECONDS)
 
 
+class _Bounded(HttpToolsProtocol):
+    """The protocol, with a bound on what it keeps of a head that does not end: httptools has
+    none, and the application sees a request only when its head is whole."""
+
+    _unread = 0
+
+    def data_received(self, data: bytes) -> None:
+        self._unread += len(data)
+        super().data_received(data)
+        if self._unread > _MOST_UNREAD:
+            self.transport.abort()
+
+    def on_headers_complete(self) -> None:
+        self._unread = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._unread = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._unread = 0
+        super().on_message_complete()
+
+
 def _server(app: ASGIApp) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
+            http=_Bounded,
             access_log=False,
             log_level="warning",
             server_header=False,

@@ -70,12 +70,13 @@ def mark_of(head: FrontMatter) -> Mark | None:
 
 
 def identity(item: Item) -> str:
-    """What the item is known by at every import."""
-    if item.source_id and not _GLOBAL_ID.match(item.source_id):
+    """What the item is known by at every import: on one line, as it is read back from a head."""
+    source_id = " ".join(item.source_id.split())
+    if source_id and not _GLOBAL_ID.match(source_id):
         # The post 17 of one site is not that of another.
         host = _WEB_HOST.match(item.url)
-        return f"{host[1]} {item.source_id}" if host else item.source_id
-    return item.source_id or item.url or f"{item.date or ''} {item.title}".strip()
+        return f"{host[1]} {source_id}" if host else source_id
+    return source_id or item.url or " ".join(f"{item.date or ''} {item.title}".split())
 
 
 def seen(item: Item) -> str:

@@ -1,0 +1,211 @@
+"""The settings by their pages: what each token opens, what each form writes, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import httpx
+import pytest
+
+from mailout.core.site import Site
+from mailout.core.subscription import SubscriptionState
+from mailout.preferences import settings
+from mailout.store.engine import Store
+from mailout.web.app import make_app
+from newcomers import Newcomer, browsing, dump, join, state_of
+from sign_ups import fields_of, heading, letters, mailed, person, token_mailed, worked
+
+LOOK = "Look into your mail"
+SETTINGS = "Your settings"
+
+
+@pytest.fixture
+def client(site: Site, store: Store) -> Iterator[httpx.Client]:
+    with browsing(make_app(site, store)) as client:
+        yield client
+
+
+@pytest.fixture
+def anna(site: Site, store: Store) -> Newcomer:
+    return join(store, site)
+
+
+@pytest.fixture
+def session(site: Site, anna: Newcomer) -> str:
+    return settings.begin(site, anna.id, "en", datetime.now(UTC)).token
+
+
+def form(session: str, **more: object) -> dict[str, object]:
+    """The settings' form as it stands on the page of somebody on the list, with changes."""
+    fields = {"session": session, "bulletin.shown": "1", "bulletin.on": "1", "language": "en"}
+    return fields | {"name": "Anna"} | more
+
+
+def test_from_a_mail_to_the_settings(client: httpx.Client, anna: Newcomer, store: Store) -> None:
+    page = client.get(f"/p/{anna.token}").text
+    assert "anna@example.org" not in page and "Mail me the link" in page
+    assert heading(client.post(f"/p/{anna.token}")) == LOOK
+    assert letters(store) == [("settings", "anna@example.org", "queued")]
+    token = token_mailed(store)
+    before = dump(store)
+    for method in ("GET", "HEAD", "GET"):
+        assert client.request(method, f"/s/{token}").status_code == 200
+    assert dump(store) == before
+    opened = client.post(f"/s/{token}")
+    assert heading(opened) == SETTINGS and 'value="Anna"' in opened.text
+    assert "set-cookie" not in opened.headers
+    assert client.post(f"/s/{token}").status_code == 404
+    assert client.get(f"/s/{token}").status_code == 404
+    assert client.post("/s/open", data=fields_of(opened.text)).status_code == 200
+
+
+def test_a_typed_address_gets_the_same_answer_known_or_not(
+    client: httpx.Client, anna: Newcomer, store: Store
+) -> None:
+    answers = []
+    for address in ("anna@example.org", "nobody@example.org"):
+        fields = worked(client.get("/settings").text)
+        answer = client.post("/settings", data={**fields, "address": address})
+        answers.append((answer.status_code, re.sub("nonce-?[^>; ]+", "", answer.text)))
+    assert answers[0] == answers[1] and mailed(store) == ["settings"]
+    wrong = client.post("/settings", data={"address": "x"})
+    assert wrong.status_code == 422
+    step = client.post("/settings", data={"address": "ben@example.org"})
+    assert heading(step) == "One more step"
+
+
+def test_saving(
+    client: httpx.Client, anna: Newcomer, session: str, site: Site, store: Store
+) -> None:
+    chosen = {"bulletin.edition": "text", "bulletin.frequency": "monthly"}
+    tags = {"bulletin.segment": ["unions", "nonsense"]}
+    answer = client.post("/s/save", data=form(session, **chosen, **tags, language="ru", name="Аня"))
+    assert answer.status_code == 200 and 'class="done"' in answer.text
+    saved = person(site, store, "anna@example.org")
+    assert (saved.name, saved.language, saved.tags) == ("Аня", "ru", ("unions",))
+    assert (saved.memberships[0].edition, saved.memberships[0].frequency) == ("text", "monthly")
+    assert 'lang="ru"' in answer.text
+
+
+def test_values_that_are_no_choice_change_nothing(
+    client: httpx.Client, anna: Newcomer, session: str, site: Site, store: Store
+) -> None:
+    odd = {"bulletin.edition": "x", "bulletin.frequency": "hourly", "language": "xx"}
+    other = {"other.shown": "1", "other.on": "1"}
+    assert client.post("/s/save", data=form(session, **odd, **other)).status_code == 200
+    saved = person(site, store, "anna@example.org")
+    assert (saved.language, saved.memberships[0].edition) == ("en", "")
+    assert len(saved.memberships) == 1
+
+
+def test_a_break(
+    client: httpx.Client, anna: Newcomer, session: str, site: Site, store: Store
+) -> None:
+    day = (date.today() + timedelta(days=40)).isoformat()  # noqa: DTZ011
+    client.post("/s/save", data=form(session, paused="1", until=day))
+    assert state_of(store, anna) is SubscriptionState.PAUSED
+    page = client.post("/s/open", data={"session": session}).text
+    assert f'value="{day}"' in page
+    for wrong in ("2020-01-01", "tomorrow", "2030-02-31", "99999-01-01", "\0", "2030-01-01T10:00"):
+        answer = client.post("/s/save", data=form(session, paused="1", until=wrong))
+        assert answer.status_code == 422 and 'id="until-wrong"' in answer.text
+    client.post("/s/save", data=form(session))
+    assert state_of(store, anna) is SubscriptionState.ACTIVE
+
+
+def test_leaving_all_by_one_box(
+    client: httpx.Client, anna: Newcomer, session: str, store: Store
+) -> None:
+    fields = form(session)
+    del fields["bulletin.on"]
+    client.post("/s/save", data=fields)
+    assert state_of(store, anna) is SubscriptionState.UNSUBSCRIBED
+
+
+FORGED = ["", "x", "A" * 32, "A" * 10_000, "\0", "%00"]
+
+
+@pytest.mark.parametrize("path", ["open", "save", "address", "data", "export", "erase"])
+def test_no_form_without_its_session(
+    client: httpx.Client, anna: Newcomer, session: str, site: Site, store: Store, path: str
+) -> None:
+    ben = join(store, site, "ben@example.org")
+    before = dump(store)
+    over = settings.begin(site, anna.id, "en", datetime.now(UTC) - timedelta(minutes=31)).token
+    nobody = settings.begin(site, 10**6, "en", datetime.now(UTC)).token
+    data = {"sure": "yes", "address": "new@example.org", **form("")}
+    for forged in (*FORGED, anna.token, ben.token, over, nobody, session[:-1], session + "A"):
+        headers = {"Cookie": f"session={session}", "Origin": "https://evil.example"}
+        answer = client.post(f"/s/{path}", data=data | {"session": forged}, headers=headers)
+        assert answer.status_code == 404
+        assert "anna" not in answer.text
+    assert client.get(f"/s/{path}").status_code == 404
+    assert dump(store) == before
+
+
+def test_a_new_address(
+    client: httpx.Client, anna: Newcomer, session: str, site: Site, store: Store
+) -> None:
+    wrong = client.post("/s/address", data={"session": session, "address": "a@b\r\nBcc: c"})
+    assert wrong.status_code == 422 and letters(store) == []
+    answer = client.post("/s/address", data={"session": session, "address": "anna@example.net"})
+    assert 'role="status"' in answer.text
+    token = token_mailed(store)
+    before = dump(store)
+    assert heading(client.get(f"/a/{token}")) == "Change your address?"
+    assert dump(store) == before
+    assert heading(client.post(f"/a/{token}")) == "Your address is changed"
+    assert person(site, store, "anna@example.net").id == anna.id
+    assert client.post(f"/a/{token}").status_code == 404
+
+
+def test_nobody_writes_to_the_world_from_a_session(
+    client: httpx.Client, session: str, store: Store
+) -> None:
+    answers = [
+        client.post("/s/address", data={"session": session, "address": f"a{n}@example{n}.org"})
+        for n in range(11)
+    ]
+    assert [answer.status_code for answer in answers] == [200] * 10 + [429]
+    assert len(letters(store)) == 10
+
+
+def test_what_we_know(client: httpx.Client, anna: Newcomer, session: str) -> None:
+    page = client.post("/s/data", data={"session": session})
+    assert "anna@example.org" in page.text and "on paper" in page.text
+    assert page.headers["cache-control"] == "no-store"
+    file = client.post("/s/export", data={"session": session})
+    assert file.headers["content-disposition"].startswith("attachment")
+    assert file.headers["content-security-policy"].startswith("default-src 'none'")
+    found = json.loads(file.text)
+    assert found["person"]["address"] == "anna@example.org"
+    assert found["lists"][0]["state"] == "active"
+
+
+def test_erasing_takes_a_tick(
+    client: httpx.Client, anna: Newcomer, session: str, site: Site, store: Store
+) -> None:
+    assert client.post("/s/erase", data={"session": session}).status_code == 422
+    assert person(site, store, "anna@example.org") is not None
+    answer = client.post("/s/erase", data={"session": session, "sure": "yes"})
+    assert heading(answer) == "Everything is erased"
+    assert person(site, store, "anna@example.org") is None
+    assert "anna@example.org" not in repr(dump(store))
+    assert client.post("/s/open", data={"session": session}).status_code == 404
+    assert client.get(f"/u/{anna.token}").status_code == 404
+
+
+def test_what_is_typed_is_text(client: httpx.Client, anna: Newcomer, session: str) -> None:
+    name = '"><img src=x onerror=alert(1)>{{ 7*7 }}'
+    page = client.post("/s/save", data=form(session, name=name)).text
+    assert "<img" not in page and "{{ 7*7 }}" in page
+    data = client.post("/s/data", data={"session": session}).text
+    assert "<img" not in data
+
+
+def test_every_page_is_small(client: httpx.Client, anna: Newcomer, session: str) -> None:
+    for path in ("open", "data"):
+        assert len(client.post(f"/s/{path}", data={"session": session}).content) < 30_000
