@@ -11,6 +11,7 @@
 | `rules` | phrases and what they mean, checked before they are used |
 | `reason` | why: from what was said and from the codes, to a category |
 | `kind` | a bounce, a delay, a feedback report, an automatic reply, a person .. |
+| `traces` | our tokens and Message-IDs wherever they stand in a mail |
 | `report` | the walk over all of these |
 
 The rules themselves are data: `rules/*.toml`, read by `config.bounce_rules`, which also reads those

@@ -8,6 +8,7 @@
 | is it a request to leave | unsubscribe |
 | does it ask us to prove that we are people | challenge |
 | is it no mail system's, and do its fields, subject or words answer by themselves | auto-reply |
+| is it a notice about queues or boxes, a digest, or bait | other |
 | does a mail system say that it could not, or not yet, deliver | bounce, delay |
 | did a list or another machine write it | other |
 | none of these: a person wrote it | reply |
@@ -70,7 +71,13 @@ _OLD_COMPLAINT = re.compile(
     r"(?i)^\s{0,5}complaint about message from |(?:feedback|abuse|spam|complaint) report"
 )
 _COMPLAINT_FROM = re.compile(
-    r"(?i)staff@hotmail\.com|\b(?:scomp|fbl|feedback\w{0,9}|complaints?)@|@(?:[\w.-]{1,60}\.)?email-abuse\.amazonses\.com"
+    r"(?i)\bstaff@|\b(?:scomp|fbl|feedback\w{0,9}|complaints?)@|@(?:[\w.-]{1,60}\.)?email-abuse\.amazonses\.com"
+)
+_MEETINGS = ("request", "reply", "cancel", "counter", "declinecounter", "refresh")  # RFC 5546 1.4
+_LINK = re.compile(r"(?i)https?://|\bwww\.|\busd\b|[$€£] ?\d")
+_FORM = re.compile(
+    r"(?mi)^[ \t]{0,4}(?:bounce )?(recipient|to|type|description|details?|reason|error|diagnostics?"
+    r"|diagnostic-code|status|server|message-id)[ \t]{0,3}:[ \t]{1,9}\S"
 )
 _ADDRESS_IN = re.compile(r"<([^<>]{0,300})>")
 _AUTOMATIC_FIELDS = (
@@ -155,6 +162,8 @@ def kind_of(seen: Seen, rules: Rules) -> Kind:
             return Kind.CHALLENGE
         if _answers_by_itself(seen, rules):
             return Kind.AUTO_REPLY
+    if not passed_on and _only_looks(seen, rules, machine):
+        return Kind.OTHER
     if not passed_on:
         found = _by_words(seen, rules, machine)
         if found is not None:
@@ -163,7 +172,9 @@ def kind_of(seen: Seen, rules: Rules) -> Kind:
         return Kind.AUTO_REPLY
     if _is_generated(fields) or (machine and not _greets(seen)):
         return Kind.OTHER
-    if fields.type == "text/calendar" or _NO_PERSON.search(seen.sender.partition("@")[0]):
+    if _is_meeting(seen.mail) or _NO_PERSON.search(seen.sender.partition("@")[0]):
+        return Kind.OTHER
+    if _is_marked_spam(fields) and not _is_answer(seen):
         return Kind.OTHER
     return Kind.REPLY if seen.sender else Kind.OTHER
 
@@ -218,7 +229,11 @@ def effective_action(told: Told) -> str:
 def _is_daemon(seen: Seen) -> bool:
     local = seen.sender.partition("@")[0].strip().lower()
     name = _ADDRESS_IN.sub("", seen.mail.fields.get("from")[:300].replace(seen.sender, ""))
-    return bool(not local or _DAEMONS.search(local) or _DAEMON_NAMES.search(name))
+    if not local or _DAEMONS.search(local):
+        return True
+    # Anybody can take such a name; RFC 5321 4.5.5: a report comes with no return path.
+    path = seen.mail.fields.get("return-path").strip()
+    return path in ("", "<>") and bool(_DAEMON_NAMES.search(name))
 
 
 def _is_machine(seen: Seen) -> bool:
@@ -231,6 +246,22 @@ def _is_machine(seen: Seen) -> bool:
 
 def _is_list(fields: Fields) -> bool:
     return any(name in fields for name in ("list-id", "list-unsubscribe", "list-post"))
+
+
+def _is_meeting(mail: Mail) -> bool:
+    """Whether it is an invitation, or an answer to one (RFC 6047 2.4)."""
+    if mail.fields.type == "text/calendar":
+        return True
+    return any(
+        part.fields.parameter("method").lower() in _MEETINGS
+        and not part.fields.get("content-disposition").lower().startswith("attachment")
+        for part in mail.of_type("text/calendar")
+    )
+
+
+def _is_marked_spam(fields: Fields) -> bool:
+    marks = (fields.get("x-spam-flag"), fields.get("x-spam-status"))
+    return any(mark.strip().lower().startswith("yes") for mark in marks)
 
 
 def _is_generated(fields: Fields) -> bool:
@@ -316,11 +347,41 @@ def _by_words(seen: Seen, rules: Rules, machine: bool) -> Kind | None:
         return Kind.BOUNCE
     if machine and (words or subject) and not letter:
         return Kind.BOUNCE
-    if words and subject and evidence and not _greets(seen):
+    if words and subject and evidence and (not _greets(seen) or _is_form(seen)):
         return Kind.BOUNCE
-    if _is_daemon(seen) and not letter and rules.category(normal(seen.words)) is not None:
+    # What a daemon writes of its own accord, and not of a mail, has no such subject or words.
+    by_itself = _is_generated(seen.mail.fields) and not seen.mail.attached
+    if (
+        _is_daemon(seen)
+        and not letter
+        and not by_itself
+        and rules.category(normal(seen.words)) is not None
+    ):
         return Kind.BOUNCE
     return None
+
+
+def _only_looks(seen: Seen, rules: Rules, machine: bool) -> bool:
+    """Whether it has the words of a report, and is a notice, a digest or bait.
+
+    Such mail returns nothing and answers nothing.
+    """
+    fields = seen.mail.fields
+    if seen.mail.attached or seen.told or "x-failed-recipients" in fields:
+        return False
+    if "in-reply-to" in fields or len(seen.quoting) > len(seen.words) + 40:
+        return False
+    if rules.shows(Kind.OTHER, Place.SUBJECT, seen.subject):
+        return True
+    # A reader may write that a box of ours is full, too; bait comes with a link, or with money.
+    lures = machine or _LINK.search(seen.quoting)
+    return bool(lures) and rules.shows(Kind.OTHER, Place.OPENING, seen.opening)
+
+
+def _is_form(seen: Seen) -> bool:
+    """Whether it tells in lines with labels whom it is about and why, as services do."""
+    labels = {found[1].lower() for found in _FORM.finditer(seen.quoting[:4000])}
+    return len(labels) >= 3 and bool(labels & {"recipient", "to"}) and bool(reply_code(seen.words))
 
 
 def _has_evidence(seen: Seen) -> bool:

@@ -1,6 +1,6 @@
 """Why a mail came back: from what was said and from the codes, to a category.
 
-1. The server's own words, by rules. Words override codes: `5.7.1 user unknown` is a dead address.
+1. The server's own words, by rules; first those that it passes on from a server behind it. Words override codes: `5.7.1 user unknown` is a dead address.
 2. The report's words, where the code says little (`5.0.0`, `5.7.1`, none).
 3. The most specific code anywhere. `x.0.0` counts as none.
 4. Weak rules, then the reply code.
@@ -26,6 +26,9 @@ _CODE = re.compile(
     r"([45][0257]\d)(?=[ \-:,;#(]|$)"
 )
 _END_OF_REPLY = re.compile(r"\n[ \t]*\n|\nGiving up on |\n[^\n]{0,40}>>> |\n-{3}")
+_PASSED_ON = re.compile(
+    r"(?i)(?:->|\bsaid:?|\breturned:?|\breplied:?)\s{0,9}['\"]?(?=[45][0257]\d[ -])"
+)
 _MOST_REPLY = 700
 
 C = Category
@@ -43,6 +46,8 @@ _BY_STATUS: dict[tuple[int, int], Category] = {
     (2, 2): C.MAILBOX_FULL,
     (2, 3): C.TOO_BIG,
     (2, 4): C.RECEIVER_ERROR,
+    (2, 121): C.RATE_LIMITED,
+    (2, 122): C.RATE_LIMITED,
     (3, 1): C.RECEIVER_ERROR,
     (3, 2): C.RECEIVER_ERROR,
     (3, 3): C.RECEIVER_ERROR,
@@ -122,7 +127,7 @@ def explain(
     code = reply_code(diagnostic) or next(filter(None, map(reply_code, words)), "")
     subject, detail = _numbers(best)
     certain = best is not None and detail > 0 and (subject, detail) not in _SAYS_LITTLE
-    category = rules.category(reply) if reply else None
+    category = _first(rules, (normal(_inner(diagnostic)), reply))
     if category is None and not (reply and certain):
         category = _first(rules, said)
     is_temporary = _is_temporary(best, code)
@@ -144,6 +149,12 @@ def explain(
     # RFC 3464 2.3.3: Action, not Status, tells.
     told = action in ("failed", "delayed")
     return Reason(category, action == "failed" if told else not is_temporary, best)
+
+
+def _inner(diagnostic: str) -> str:
+    """The reply that a reply passes on from a server behind it; empty if it passes on none."""
+    passed_on = list(_PASSED_ON.finditer(diagnostic[:6000]))
+    return diagnostic[passed_on[-1].end() :] if passed_on else ""
 
 
 def _first(rules: Rules, texts: Sequence[str], *, weak: bool = False) -> Category | None:
