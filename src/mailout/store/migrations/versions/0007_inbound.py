@@ -55,7 +55,9 @@ def upgrade() -> None:
     )
     new = sa.text("done_at IS NULL")
     op.create_index("ix_inbound_new", "inbound", ["id"], sqlite_where=new, postgresql_where=new)
-    op.add_column("event", sa.Column("category", sa.String(), nullable=False, server_default=""))
+    op.add_column(
+        "event", sa.Column("category", sa.String(), nullable=False, server_default="")
+    )
     op.add_column(
         "event", sa.Column("counts", sa.Boolean(), nullable=False, server_default=sa.true())
     )
