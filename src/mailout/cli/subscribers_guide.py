@@ -13,6 +13,7 @@ from mailout.cli.console import at_terminal, note, table
 from mailout.core.errors import MailoutError, UsageError
 
 if TYPE_CHECKING:
+    from mailout.core.site import Site
     from mailout.roster.importing import Order
     from mailout.roster.opening import Opened
 
@@ -26,7 +27,7 @@ def require_answers(as_json: bool) -> None:
         raise UsageError("--guide asks questions, which needs a terminal, and no --json")
 
 
-def guided(order: Order, source: BinaryIO, name: str) -> Order:
+def guided(site: Site, order: Order, source: BinaryIO, name: str) -> Order:
     """The order, with the columns as the person at the terminal wants them."""
     from mailout.roster import columns, importing
 
@@ -34,7 +35,7 @@ def guided(order: Order, source: BinaryIO, name: str) -> Order:
     while True:
         order = replace(order, columns=mapped)
         try:
-            found = importing.look(source, name, order)
+            found = importing.look(site, source, name, order)
         except MailoutError as error:
             note(str(error))
         else:
@@ -47,7 +48,7 @@ def guided(order: Order, source: BinaryIO, name: str) -> Order:
             if answer:
                 mapped |= columns.parse_map([answer])
             else:
-                importing.look(source, name, order)
+                importing.look(site, source, name, order)
                 return order
         except MailoutError as error:
             note(str(error))

@@ -105,7 +105,7 @@ def import_command(
     name = "standard input" if file == "-" else Path(file).name
     with opened(site) as store, _readable(file) as source:
         if guide:
-            order = guided(order, source, name)
+            order = guided(site, order, source, name)
         order = replace(order, consent=consented(consent, "these people"))
         if guide and not dry_run:
             _print_report(_imported(site, store, source, name, replace(order, dry_run=True)))

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailout.core.address import Address, BadAddress
 from mailout.core.errors import BadFile, UsageError, nearest, place
+from mailout.core.segment import RESERVED
 from mailout.roster import presets
 from mailout.roster.presets import Preset
 from mailout.roster.reading import Row, shown
@@ -47,7 +48,7 @@ OWN = "fields."
 _LEFT = re.compile(r"unsub\w*|opted? out|opt out|email disabled|blacklisted")
 _DEAD = re.compile(r"clean time|cleaned|bounced at")
 _IP = re.compile(r"(?:.* )?ip(?: address)?")
-_FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_FIELD_NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 _QUIET = frozenset({"joined", "mended", "ip", "ignore"})  # more than one column does no harm
 _MANY = frozenset({"tags", "status", "left", "dead", *_QUIET})
 _ALIASES = {
@@ -107,12 +108,19 @@ def field_named(word: str) -> str:
     """The field that a person named. Raises: UsageError."""
     field = word.strip().lower().replace(" ", "_")
     if field.startswith(OWN):
-        if _FIELD_NAME.fullmatch(field.removeprefix(OWN)):
+        name = field.removeprefix(OWN)
+        if name in RESERVED:
+            raise UsageError(
+                f"a field of your own cannot be called `{name}`: that word has a meaning already",
+                where="--map",
+                fix="Call it otherwise.",
+            )
+        if _FIELD_NAME.fullmatch(name):
             return field
         raise UsageError(
             f"`{shown(word)}` is no name for a custom field",
             where="--map",
-            fix="Write fields.NAME, with a name of letters a-z, digits and _.",
+            fix="Write fields.NAME, with a name of letters a-z, digits, _ and hyphens.",
         )
     field = _ALIASES.get(field, field)
     if field not in FIELDS:
@@ -125,9 +133,14 @@ def field_named(word: str) -> str:
 
 
 def recognise(
-    header: Row, mapped: Mapping[str, str], file: str, preset: Preset | None = None
+    header: Row,
+    mapped: Mapping[str, str],
+    file: str,
+    preset: Preset | None = None,
+    fields: Collection[str] = (),
 ) -> Columns:
-    """The columns of a file with this header; without a preset one is looked for.
+    """The columns of a file with this header; without a preset one is looked for. `fields` are
+    those that lists declare.
 
     Raises: BadFile if none of them is the address; UsageError if `mapped` names none of them.
     """
@@ -141,6 +154,7 @@ def recognise(
         if field and at not in taken and field not in mapped.values():
             positions.setdefault(field, []).append(at)
             taken.add(at)
+    _own_names(positions, taken, plain, fields)
     _known_names(positions, taken, plain, mapped)
     for field, pattern in (("left", _LEFT), ("dead", _DEAD), ("ip", _IP)):
         found = [at for at, name in enumerate(plain) if at not in taken and pattern.fullmatch(name)]
@@ -178,6 +192,26 @@ def _asked_for(
             )
         positions.setdefault(field, []).extend(found)
     return positions
+
+
+def _own_names(
+    positions: dict[str, list[int]],
+    taken: set[int],
+    plain: Sequence[str],
+    fields: Collection[str],
+) -> None:
+    """Adds the columns that are called as a field that a list declares, or `fields.NAME`."""
+    declared = {normal(name): name for name in fields}
+    for at, name in enumerate(plain):
+        short = name.removeprefix(OWN)
+        field = declared.get(short, short.replace(" ", "_") if short != name else "")
+        # Who left is never taken for a mere remark.
+        is_state = short == name and (_LEFT.match(name) or _DEAD.fullmatch(name))
+        if at in taken or is_state or field in RESERVED or not _FIELD_NAME.fullmatch(field):
+            continue
+        if OWN + field not in positions:
+            positions[OWN + field] = [at]
+            taken.add(at)
 
 
 def _known_names(

@@ -8,7 +8,7 @@ one that could do harm - a line break in a name - refuses the row.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -88,15 +88,3 @@ def harm(value: str, what: str) -> str:
     except BadHeader as error:
         return error.what
     return ""
-
-
-Convert = Callable[[str], object]
-"""Makes the value of a custom field of a cell. Raises: ValueError, which says why it cannot."""
-
-
-def as_text(cell: str) -> object:
-    """The value of a field that nobody declared: the text, trimmed. Raises: ValueError."""
-    value = cell.strip()
-    if why := harm(value, "the field"):
-        raise ValueError(why)
-    return value

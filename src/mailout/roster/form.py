@@ -16,9 +16,10 @@ from typing import NamedTuple
 from mailout.catalogue import is_country
 from mailout.core import language
 from mailout.core.address import BadAddress, Parser
-from mailout.roster import statuses
+from mailout.core.segment import RESERVED, Field
+from mailout.roster import own, statuses
 from mailout.roster.columns import Columns
-from mailout.roster.entry import Convert, Entry, as_text, harm, tags_of, unquoted
+from mailout.roster.entry import Entry, harm, tags_of, unquoted
 from mailout.roster.reading import Broken, Row, shown
 from mailout.roster.statuses import Standing, strictest
 
@@ -65,8 +66,9 @@ class Form:
 
     `tags` are given to everybody, `key` makes address keys, `foreign` are the other lists of
     the site: a row that names one of them does not belong here. `standing` is what holds of
-    all rows, by the file's name or an option. `header` is refused when it comes again. Without
-    `keep_cells` people do not carry their row along, which only a mend file needs.
+    all rows, by the file's name or an option. `declared` are the fields that lists declare.
+    `header` is refused when it comes again. Without `keep_cells` people do not carry their row
+    along, which only a mend file needs.
     """
 
     def __init__(
@@ -76,12 +78,14 @@ class Form:
         key: bytes = b"",
         foreign: frozenset[str] = frozenset(),
         standing: Standing = statuses.ACTIVE,
-        converts: Mapping[str, Convert] | None = None,
+        declared: Mapping[str, Field] | None = None,
         header: tuple[str, ...] = (),
         keep_cells: bool = True,
     ) -> None:
         self.tags, self.foreign, self.standing, self.header = tags, foreign, standing, header
-        self.converts, self.keep_cells = converts or {}, keep_cells
+        self.declared, self.keep_cells = declared or {}, keep_cells
+        self.names = {bag_name(name): name for name in self.declared}
+        self.told_once: set[str] = set()
         self.key, self.parse = key, Parser(key).parse
         self.email, self.name = columns.at("email"), columns.at("name")
         self.parts = [at for at in map(columns.at, ("first_name", "last_name")) if at >= 0]
@@ -240,18 +244,35 @@ class Form:
             found, why = unpacked(packed)
             if why:
                 warnings.append(Broken(row.number, shown(packed), why))
-            held |= found
+            held |= self._renamed(row, found, warnings)
         held |= {name: unquoted(row.cells[at]) for name, at in self.own.items()}
         values: list[tuple[str, object]] = []
         for name, cell in held.items():
             if not cell or cell.isspace():
                 continue
             try:
-                values.append((name, self.converts.get(name, as_text)(cell)))
+                values.append((name, own.value(cell, self.declared.get(name))))
             except ValueError as error:
                 why = f"the field `{name}` is left as it was: {error}"
                 warnings.append(Broken(row.number, shown(cell), why))
         return tuple(values)
+
+    def _renamed(
+        self, row: Row, found: Mapping[str, str], warnings: list[Broken]
+    ) -> dict[str, str]:
+        """The fields of a bag under the names that lists declare; none that has another meaning."""
+        for name in sorted((found.keys() & RESERVED) - self.told_once):
+            self.told_once.add(name)
+            why = "a name that has a meaning already; left out, in the rows below, too"
+            warnings.append(Broken(row.number, name, why))
+        return {
+            self.names.get(name, name): cell for name, cell in found.items() if name not in RESERVED
+        }
+
+
+def bag_name(name: str) -> str:
+    """A name in a bag as it is compared: lower case, `_` for whatever is no letter or digit."""
+    return _NOT_A_NAME.sub("_", name.lower()).strip("_")[:40]
 
 
 def unpacked(packed: str) -> tuple[dict[str, str], str]:
@@ -271,7 +292,7 @@ def unpacked(packed: str) -> tuple[dict[str, str], str]:
         return {}, "neither a JSON object nor a Python dict; left out"
     fields: dict[str, str] = {}
     for name, value in list(found.items())[:_MOST_IN_BAG]:
-        plain = _NOT_A_NAME.sub("_", str(name).lower()).strip("_")[:40]
+        plain = bag_name(str(name))
         if plain and plain[0].isalpha() and value is not None:
             kept = (
                 value

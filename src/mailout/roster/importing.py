@@ -33,9 +33,9 @@ from mailout.core.errors import UsageError
 from mailout.core.site import Site
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
-from mailout.roster import entry, opening, reader, reading, sheets, statuses
+from mailout.roster import entry, opening, own, reader, reading, sheets, statuses
 from mailout.roster.counting import Counts, ImportReport
-from mailout.roster.entry import Convert, Entry
+from mailout.roster.entry import Entry
 from mailout.roster.evidence import Evidence, addresses_in, require_wording
 from mailout.roster.form import Form, Sheaf
 from mailout.roster.mending import Mend
@@ -91,7 +91,7 @@ def import_people(
     site.list_named(order.list_id)
     wording = sheets.spelled_out(store, require_wording(order.consent))
     tags = entry.given_tags(order.tags)
-    opened = look(file, name, order)
+    opened = look(site, file, name, order)
     standing = _standing(opened, name, order.status)
     evidence = Evidence(
         list_id=order.list_id,
@@ -106,7 +106,7 @@ def import_people(
         site.keys.address,
         frozenset(site.lists) - {order.list_id},
         standing,
-        converts(site, order.list_id),
+        own.declared(site),
         opened.table.header.cells,
         keep_cells=mend is not None,
     )
@@ -135,7 +135,7 @@ def _unswept() -> Iterator[None]:
             gc.enable()
 
 
-def look(file: BinaryIO, name: str, order: Order) -> Opened:
+def look(site: Site, file: BinaryIO, name: str, order: Order) -> Opened:
     """The file as the order says, read as far as its header. Raises: UsageError, BadFile."""
     return opening.opened(
         file,
@@ -144,12 +144,8 @@ def look(file: BinaryIO, name: str, order: Order) -> Opened:
         encoding=order.encoding,
         delimiter=order.delimiter,
         preset=order.preset,
+        fields=tuple(own.declared(site)),
     )
-
-
-def converts(site: Site, list_id: str) -> dict[str, Convert]:
-    """What makes values of the cells of the list's own fields; any other field is a text."""
-    return {}
 
 
 def _standing(opened: Opened, name: str, status: str) -> Standing:

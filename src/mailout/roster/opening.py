@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -71,8 +71,9 @@ def opened(
     encoding: str = "",
     delimiter: str = "",
     preset: str = "",
+    fields: Collection[str] = (),
 ) -> Opened:
-    """The file, read as far as its header.
+    """The file, read as far as its header. `fields` are those that lists declare.
 
     Raises: UsageError for what was named and is not there, BadFile for no table of people.
     """
@@ -92,9 +93,10 @@ def opened(
     else:
         found = source.inspect(file, name, encoding)
         table, kind = _text(found, mapped, wanted, delimiter)
-    columns = columns_of.recognise(table.header, mapped, name, wanted)
+    columns = columns_of.recognise(table.header, mapped, name, wanted, fields)
     asked = {
         "mapped": dict(mapped), "encoding": encoding, "delimiter": delimiter, "preset": preset,
+        "fields": tuple(fields),
     }  # fmt: skip
     return Opened(found, table, columns, kind, asked)
 

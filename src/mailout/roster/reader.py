@@ -47,8 +47,7 @@ Sheaves = Iterator[tuple[Sheaf, float]]
 def sheaves(opened: Opened, form: Form, chunk: int) -> Iterator[Sheaves]:
     """The people of an opened file, so many rows at a time."""
     path = _path(opened.source.file)
-    # Values of declared fields are made by functions, which cannot be sent.
-    if not path or opened.source.size < LARGE or form.converts or not sys.executable:
+    if not path or opened.source.size < LARGE or not sys.executable:
         yield _here(opened, form, chunk)
         return
     with subprocess.Popen(
@@ -91,6 +90,7 @@ def _beside(
             "key": form.key,
             "foreign": form.foreign,
             "standing": form.standing,
+            "declared": form.declared,
             "header": form.header,
             "keep_cells": form.keep_cells,
         },
