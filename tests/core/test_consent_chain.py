@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailout.core.consent import GENESIS, Consent, ConsentAction, chained
+from mailout.core.consent import GENESIS, Consent, ConsentAction, chained, link, links
 
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
@@ -30,3 +30,17 @@ def test_the_chain_hashes_what_json_writes(
     body = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
     consent = Consent(list_id, number, key, action, at, wording, language, source)
     assert chained(consent, GENESIS) == hashlib.sha256(body.encode()).hexdigest()
+
+
+@given(
+    _text,
+    st.lists(st.tuples(st.integers(0), *[_text] * 5), max_size=6),
+)
+def test_many_links_are_those_made_one_by_one(
+    list_id: str, rows: list[tuple[int, str, str, str, str, str]]
+) -> None:
+    previous, expected = GENESIS, []
+    for number, key, action, wording, language, source in [*rows, *rows]:
+        previous = link(previous, list_id, number, key, action, "now", wording, language, source)
+        expected.append(previous)
+    assert list(links(GENESIS, list_id, "now", [*rows, *rows])) == expected

@@ -16,6 +16,7 @@ from command_line import CommandLine
 from mailout.cli import console
 from mailout.core.address import Address
 from mailout.core.errors import UsageError
+from mailout.core.segment import RESERVED
 from mailout.core.site import Site
 from mailout.core.token import leave_token, leave_tokens
 from mailout.roster import columns, lookalikes, opening, statuses
@@ -107,7 +108,7 @@ def test_custom_fields(take: Import, store: Store) -> None:
     "name", ["fields.", "fields.1a", "fields.a b!", "fields." + "x" * 42, "fields.signatory"]
 )
 def test_a_name_of_a_field_that_is_none(name: str) -> None:
-    with pytest.raises(UsageError, match="no name for a custom field|cannot be called"):
+    with pytest.raises(UsageError, match=r"no name for a custom field|cannot be called"):
         columns.parse_map([f"x={name}"])
 
 
@@ -143,7 +144,8 @@ def test_no_unknown_word_means_subscribed(word: str) -> None:
 @given(st.text() | st.dictionaries(st.text(), st.integers() | st.text()).map(repr))
 def test_any_bag_is_fields_or_a_reason(packed: str) -> None:
     fields, why = unpacked(packed)
-    assert all(columns.parse_map([f"x=fields.{name}"]) for name in fields)
+    for name in fields.keys() - RESERVED:  # which the form leaves out
+        assert columns.parse_map([f"x=fields.{name}"])
     assert not fields or not why or "the rest" in why
 
 

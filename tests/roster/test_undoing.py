@@ -11,13 +11,13 @@ from sqlalchemy import text
 
 from command_line import CommandLine
 from mailout.core.address import Address
-from mailout.core.consent import ConsentAction
+from mailout.core.consent import Consent, ConsentAction
 from mailout.core.errors import UsageError
 from mailout.core.site import Site
 from mailout.core.subscriber import Subscriber
 from mailout.core.subscription import SubscriptionState
 from mailout.roster import importing, people, undoing
-from mailout.store import consents
+from mailout.store import consents, members
 from mailout.store import people as stored
 from mailout.store.engine import Store
 from newcomers import dump
@@ -114,6 +114,28 @@ def test_whom_somebody_has_changed_since_stays(
     assert (undone.removed, undone.kept) == (1, 1)
     assert find(store, site, "anna@x.org") is not None
     assert find(store, site, "boris@x.org") is None
+
+
+@pytest.mark.parametrize("did", ["frequency", "edition", "confirmed"])
+def test_who_has_said_anything_themselves_stays(
+    take: Import, store: Store, site: Site, did: str
+) -> None:
+    report = take("email\nanna@x.org\nboris@x.org\n")
+    anna = find(store, site, "anna@x.org")
+    assert anna is not None
+    with store.writing() as tx:
+        if did == "confirmed":
+            action = ConsentAction.CONFIRMED
+            said = Consent("bulletin", anna.id, anna.address_key, action, LATER, "yes")
+            consents.append(tx, [said])
+        else:
+            place = members.place(tx, anna.id, "bulletin")
+            assert place is not None
+            members.set_up(tx, place.id, {did: "weekly" if did == "frequency" else "text"})
+    undone = undoing.undo(store, report.import_id, LATER)
+    assert (undone.removed, undone.kept) == (1, 1)
+    after = find(store, site, "anna@x.org")
+    assert after is not None and after.memberships[0].state is SubscriptionState.ACTIVE
 
 
 def test_who_was_mailed_stays_known_and_gets_nothing_more(

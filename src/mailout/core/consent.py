@@ -7,6 +7,7 @@ unseen. Rows name a person by number and keyed hash only; erasure leaves the cha
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,6 +15,8 @@ from json.encoder import encode_basestring as quoted  # a text as JSON, letters 
 
 GENESIS = "0" * 64
 """The `previous` of a list's first row."""
+
+_MOST_WRITTEN = 1000
 
 
 class ConsentAction(StrEnum):
@@ -79,6 +82,28 @@ def link(
         f"{quoted(action)},{quoted(at)},{quoted(wording)},{quoted(language)},{quoted(source)}]"
     )
     return hashlib.sha256(body.encode()).hexdigest()
+
+
+def links(
+    previous: str,
+    list_id: str,
+    at: str,
+    rows: Iterable[tuple[int, str, str, str, str, str]],
+) -> Iterator[str]:
+    """What `link` gives of each row in turn: subscriber, address key, action, wording, language,
+    source. The last four are the same for thousands of rows, and written out once."""
+    of_list, written = quoted(list_id), dict[tuple[str, ...], str]()
+    for subscriber_id, address_key, *rest in rows:
+        how = tuple(rest)
+        tail = written.get(how)
+        if tail is None:
+            action, wording, language, source = map(quoted, rest)
+            tail = f"{action},{quoted(at)},{wording},{language},{source}]"
+            if len(written) < _MOST_WRITTEN:
+                written[how] = tail
+        body = f'["{previous}",{of_list},{subscriber_id},{quoted(address_key)},{tail}'
+        previous = hashlib.sha256(body.encode()).hexdigest()
+        yield previous
 
 
 def moment(at: datetime) -> str:

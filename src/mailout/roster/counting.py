@@ -21,6 +21,7 @@ MOST_NAMED = 10_000
 """Refused rows, and warnings, that a report names."""
 
 _MOST_KINDS = 20_000  # of people by state, tags and language, before they are added up
+_TOGETHER = 2_000
 _MOST_DOMAINS = 100_000
 _MOST_TAGS = 5_000
 
@@ -72,7 +73,8 @@ class Counts:
         self.came: Counter[str] = Counter()
         self.refused: list[Broken] = []
         self.warnings: list[Broken] = []
-        self.kinds: Counter[tuple[str, str, frozenset[str]]] = Counter()
+        self.taken: list[tuple[str, str, str, frozenset[str]]] = []
+        self.kinds: Counter[tuple[str, str, str, frozenset[str]]] = Counter()
         self.by_status: Counter[str] = Counter()
         self.by_tag: Counter[str] = Counter()
         self.by_language: Counter[str] = Counter()
@@ -114,10 +116,10 @@ class Counts:
 
     def take(self, person: Entry, came: Came) -> None:
         """Nothing, once an accepted person is counted."""
-        self.came[str(came)] += 1  # an enum's own hash is a slow one
-        self.kinds[str(person.state), person.language, person.tags] += 1
-        if len(self.kinds) > _MOST_KINDS:
-            self._add_up()
+        # Texts, since an enum's own hash is a slow one; counted together, which is quicker.
+        self.taken.append((str(came), str(person.state), person.language, person.tags))
+        if len(self.taken) >= _TOGETHER:
+            self._count_taken()
 
     def replace(self, before: Entry, after: Entry) -> None:
         """Nothing, once a person counted before is counted as a later row has made them."""
@@ -126,8 +128,17 @@ class Counts:
         self.by_status[str(after.state)] += 1
         self.by_tag.update(after.tags - before.tags)
 
+    def _count_taken(self) -> None:
+        self.kinds.update(self.taken)
+        self.taken.clear()
+        if len(self.kinds) > _MOST_KINDS:
+            self._add_up()
+
     def _add_up(self) -> None:
-        for (state, language, tags), count in self.kinds.items():
+        self.kinds.update(self.taken)
+        self.taken.clear()
+        for (came, state, language, tags), count in self.kinds.items():
+            self.came[came] += count
             self.by_status[state] += count
             self.by_language[language] += count
             for tag in tags:

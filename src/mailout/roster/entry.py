@@ -7,6 +7,8 @@ one that could do harm - a line break in a name - refuses the row.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable
 from functools import lru_cache
@@ -25,12 +27,16 @@ _OUTER = re.compile(r"^[\s\"']+|[\s\"']+$")
 RISKY = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
 
 
+NO_FIELDS = "{}"
+"""The fields of a person who has none, as they are stored."""
+
+
 class Entry(NamedTuple):
     """One person as a file describes them; `key` identifies the address.
 
     Empty name, language and country mean that the file does not say. `suppressed` is why
     nobody may mail them, `agreed` what proves when they agreed, `fields` are custom ones,
-    `cells` the row as it stood.
+    `cells` the row as it stood, `known_mark` what `mark` gives, where it is worked out already.
     """
 
     number: int
@@ -45,13 +51,39 @@ class Entry(NamedTuple):
     agreed: str = ""
     fields: tuple[tuple[str, object], ...] = ()
     cells: tuple[str, ...] = ()
+    known_mark: str = ""
+
+    @property
+    def mark(self) -> str:
+        """What tells whether somebody has changed the person since they were added."""
+        return self.known_mark or mark(
+            self.name, self.language, self.country, self.fields_text, self.tags, str(self.state)
+        )
+
+    @property
+    def fields_text(self) -> str:
+        """The custom fields as they are stored, in JSON."""
+        return json.dumps(dict(self.fields), ensure_ascii=False) if self.fields else NO_FIELDS
 
     def united(self, later: Entry) -> Entry:
         """This entry with the tags of a later row of the same address and the stricter state."""
         state, suppressed = strictest(
             Standing(self.state, self.suppressed), Standing(later.state, later.suppressed)
         )
-        return self._replace(tags=self.tags | later.tags, state=state, suppressed=suppressed)
+        return self._replace(
+            tags=self.tags | later.tags, state=state, suppressed=suppressed, known_mark=""
+        )
+
+
+def mark(
+    name: str, language: str, country: str, fields: str, tags: Iterable[str], state: str
+) -> str:
+    """A short hash of all that an import can say of a person; `fields` as JSON."""
+    plain = fields
+    if fields != NO_FIELDS:
+        plain = json.dumps(json.loads(fields), ensure_ascii=False, sort_keys=True)
+    told = "\x1f".join((name, language, country, plain, state, *sorted(tags)))
+    return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
 
 
 def unquoted(cell: str) -> str:

@@ -9,26 +9,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mailout.store.imports import Did
 
 ADDED, JOINED, CHANGED = "added", "joined", "changed"
-_EMPTY_FIELDS = "{}"
 
 Changes = dict[str, Any]
-
-
-def mark(
-    name: str, language: str, country: str, fields: str, tags: Iterable[str], state: str
-) -> str:
-    """A short hash of all that an import can say of a person; `fields` as JSON."""
-    plain = _EMPTY_FIELDS if fields == _EMPTY_FIELDS else _sorted(json.loads(fields))
-    told = "\x1f".join((name, language, country, plain, state, *sorted(tags)))
-    return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
 
 
 def packed(changes: Changes) -> str:
@@ -58,7 +47,3 @@ def _united(old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
         else:
             both[what] = [old[what][0], value[1]] if what in old else value
     return both
-
-
-def _sorted(fields: Mapping[str, Any]) -> str:
-    return json.dumps(fields, ensure_ascii=False, sort_keys=True)

@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from typing import IO, Any, BinaryIO
@@ -100,18 +101,28 @@ def _beside(
         process.stdin.close()
     except BrokenPipeError:
         raise _ended_early(opened.source.shown) from None
-    while True:
-        head = process.stdout.read(_LENGTH)
-        size = int.from_bytes(head)
-        if len(head) == _LENGTH and size == 0:
-            return
-        body = process.stdout.read(size)
-        if len(head) < _LENGTH or len(body) < size:
-            raise _ended_early(opened.source.shown)
-        said = marshal.loads(body)  # noqa: S302 - of a process of ours
-        if said[0] == "error":
-            raise BadFile(said[1], where=said[2], fix=said[3])
-        yield _unpacked(said), said[1]
+    pipe, shown = process.stdout, opened.source.shown
+    # While the store writes one chunk, a thread takes the next out of the pipe.
+    with ThreadPoolExecutor(1) as beside:
+        coming = beside.submit(_received, pipe, shown)
+        while (found := coming.result()) is not None:
+            coming = beside.submit(_received, pipe, shown)
+            yield found
+
+
+def _received(pipe: IO[bytes], shown: str) -> tuple[Sheaf, float] | None:
+    """The next chunk of people; None at the end."""
+    head = pipe.read(_LENGTH)
+    size = int.from_bytes(head)
+    if len(head) == _LENGTH and size == 0:
+        return None
+    body = pipe.read(size)
+    if len(head) < _LENGTH or len(body) < size:
+        raise _ended_early(shown)
+    said = marshal.loads(body)  # noqa: S302 - of a process of ours
+    if said[0] == "error":
+        raise BadFile(said[1], where=said[2], fix=said[3])
+    return _unpacked(said), said[1]
 
 
 def _ended_early(shown: str) -> MailoutError:
@@ -128,7 +139,7 @@ def _packed(sheaf: Sheaf, fraction: float) -> bytes:
             one.number, one.address.text, one.address.local, one.address.domain, one.key,
             one.name, one.language, one.country, one.tags, str(one.state),
             "" if one.suppressed is None else str(one.suppressed), one.agreed, one.fields,
-            one.cells,
+            one.cells, one.mark,
         )
         for one in sheaf.people.values()
     ]  # fmt: skip
@@ -145,11 +156,11 @@ def _unpacked(said: tuple[Any, ...]) -> Sheaf:
     found: dict[str, Entry] = {}
     for (
         number, text, local, domain, key, name, language, country, tags, state, reason, agreed,
-        fields, cells,
+        fields, cells, mark,
     ) in people:  # fmt: skip
         found[key] = Entry(
             number, Address(text, local, domain), key, name, language, country, tags,
-            _STATES[state], _REASONS[reason], agreed, fields, cells,
+            _STATES[state], _REASONS[reason], agreed, fields, cells, mark,
         )  # fmt: skip
     return Sheaf(
         found, rows, doubled, roles,

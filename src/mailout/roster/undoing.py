@@ -5,8 +5,9 @@
 | added the person | nothing | removed |
 | added the person | mail went to them | pending: their links work, nothing more is sent |
 | added the person | they joined another list | off this list, and on the other as they were |
-| added the person | anything about them was changed | kept as they are |
+| added the person | somebody changed them, or they chose how they get mail | kept as they are |
 | put a known person on the list | nothing | off the list, or pending if mail went to them |
+| anything | they confirmed something themselves | kept as they are |
 | changed a value, a tag, a state | it is still as the import left it | as it was before |
 | suppressed an address | - | no longer suppressed |
 
@@ -27,6 +28,7 @@ from mailout.core.errors import UsageError
 from mailout.core.subscriber import Membership, Subscriber
 from mailout.core.subscription import SubscriptionState
 from mailout.roster import journal
+from mailout.roster.entry import mark
 from mailout.store import consents, imports, intake, people
 from mailout.store import roster as stored
 from mailout.store.consents import Piece
@@ -116,13 +118,16 @@ def _decide(tx: Tx, run: ImportRun, page: Sequence[Did]) -> _Page:
     ids = [one.subscriber_id for one in page]
     persons = {one.id: one for one in people.by_ids(tx, ids)}
     places = {(row[0], row[2]): row[1] for row in imports.members(tx, ids)}
-    mailed = imports.mailed(tx, ids)
+    mailed, spoke = imports.mailed(tx, ids), imports.confirmed(tx, ids, run.at)
     decided = _Page()
     for did in page:
         person = persons.get(did.subscriber_id)
         if person is None:
             continue
         decided.done.append(person.id)
+        if person.id in spoke:
+            decided.kept += 1
+            continue
         place = places.get((person.id, run.list_id), 0)
         if did.did == journal.ADDED:
             _take_back_person(decided, run, did, person, place, person.id in mailed)
@@ -139,7 +144,7 @@ def _take_back_person(
     here = _membership(person, run.list_id)
     state = str(here.state) if here is not None else ""
     fields = json.dumps(dict(person.fields), ensure_ascii=False)
-    now = journal.mark(person.name, person.language, person.country, fields, person.tags, state)
+    now = mark(person.name, person.language, person.country, fields, person.tags, state)
     if here is None or now != did.mark or not _untouched(here, run):
         page.kept += 1
     elif mailed:
@@ -225,7 +230,9 @@ def _membership(person: Subscriber, list_id: str) -> Membership | None:
 
 
 def _untouched(here: Membership, run: ImportRun) -> bool:
-    """Whether the subscription was last changed by the import."""
+    """Whether the subscription was last changed by the import, and its reader set nothing."""
+    if here.edition or here.frequency or here.paused_until is not None:
+        return False
     return here.changed_at.astimezone(UTC).isoformat(timespec="microseconds") in run.times
 
 

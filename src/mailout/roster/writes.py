@@ -15,7 +15,7 @@ from mailout.core.subscription import SubscriptionState, stricter
 from mailout.core.suppression import SuppressionReason
 from mailout.core.token import leave_tokens
 from mailout.roster import journal
-from mailout.roster.entry import Entry
+from mailout.roster.entry import Entry, mark
 from mailout.roster.evidence import Evidence
 from mailout.store import consents, imports, intake
 from mailout.store.engine import Tx
@@ -178,9 +178,7 @@ class Writes:
             Did(
                 number,
                 journal.ADDED,
-                journal.mark(
-                    one.name, one.language, one.country, _fields(one), one.tags, str(one.state)
-                ),
+                one.mark,
                 "{}",
             )
             for number, one in members
@@ -219,7 +217,7 @@ class Writes:
         held.update({one: pair[1] for one, pair in said.get("fields", {}).items()})
         values = {what: said[what][1] for what in ("name", "language", "country") if what in said}
         state = said["state"][1] if "state" in said else known.state or ""
-        return journal.mark(
+        return mark(
             values.get("name", known.name),
             values.get("language", known.language),
             values.get("country", known.country),
@@ -233,9 +231,5 @@ def _person(number: int, one: Entry) -> tuple[int, str, str, str, str, str, str,
     address = one.address
     return (
         number, address.text, one.key, address.domain, one.name, one.language, one.country,
-        _fields(one),
+        one.fields_text,
     )  # fmt: skip
-
-
-def _fields(one: Entry) -> str:
-    return json.dumps(dict(one.fields), ensure_ascii=False) if one.fields else "{}"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import select
 
-from mailout.core.consent import GENESIS, Consent, chained, link, moment
+from mailout.core.consent import GENESIS, Consent, chained, links, moment
 from mailout.store.batch import chunks
 from mailout.store.columns import dialect_of, stored_moment
 from mailout.store.engine import PlainTx, Tx
@@ -69,11 +69,9 @@ def append_many(tx: Tx, list_id: str, at: datetime, rows: Sequence[Piece]) -> No
     number, previous = _last(tx.connection(), list_id)
     said, stored = moment(at), stored_moment(at, dialect_of(tx))
     linked = []
-    for row in rows:
-        number += 1
-        id_, key, action, wording, language, source = row
-        hash_ = link(previous, list_id, id_, key, action, said, wording, language, source)
-        linked.append((*row, list_id, number, stored, previous, hash_))
+    hashes = links(previous, list_id, said, rows)
+    for number_, (row, hash_) in enumerate(zip(rows, hashes, strict=True), number + 1):
+        linked.append((*row, list_id, number_, stored, previous, hash_))
         previous = hash_
     put(tx, "consent", ", ".join((*Piece._fields, *_LINKED)), linked)
 

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import insert, select, update
 
+from mailout.core.consent import ConsentAction
 from mailout.store.batch import KEYS, among, chunks
 from mailout.store.engine import Tx
 from mailout.store.import_tables import IMPORT_PERSON, IMPORT_RUN
 from mailout.store.intake import put
-from mailout.store.tables import DELIVERY, SUBSCRIBER, SUBSCRIPTION, SUPPRESSION
+from mailout.store.tables import CONSENT, DELIVERY, SUBSCRIBER, SUBSCRIPTION, SUPPRESSION
 
 _COLUMNS = "subscriber_id, import_id, did, mark, changes"
 
@@ -196,6 +197,19 @@ def mailed(tx: Tx, subscriber_ids: Sequence[int]) -> set[int]:
     for ids in chunks(subscriber_ids, KEYS):
         query = select(DELIVERY.c.subscriber_id).where(among(tx, DELIVERY.c.subscriber_id, ids))
         found.update(id_ for id_ in tx.scalars(query.distinct()) if id_ is not None)
+    return found
+
+
+def confirmed(tx: Tx, subscriber_ids: Sequence[int], since: datetime) -> set[int]:
+    """Those of the people who confirmed anything since then: their own word outlasts a file."""
+    found: set[int] = set()
+    for ids in chunks(subscriber_ids, KEYS):
+        query = select(CONSENT.c.subscriber_id).where(
+            among(tx, CONSENT.c.subscriber_id, ids),
+            CONSENT.c.action == ConsentAction.CONFIRMED,
+            CONSENT.c.at >= since,
+        )
+        found.update(tx.scalars(query.distinct()))
     return found
 
 
