@@ -39,7 +39,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "resend": ("control", "Send an issue again to those who are missing it."),
     "status": ("status", "Show what was sent, what is under way and what is held."),
     "deliveries": ("deliveries", "List the deliveries of an issue, one person a line."),
-    "bounces": ("bounces", "List refusals and bounces with the servers' own words."),
+    "bounces": ("bounces", "List what came back and why; lift what was decided."),
     "inbound": ("inbound", "Look at what comes back: bounces, complaints, replies."),
     "letters": ("letters", "List and mail confirmations, links, welcomes, reports."),
     "archive": ("archive", "Build the archive: pages of what was mailed."),

@@ -38,6 +38,16 @@ class LetterKind(StrEnum):
     REPLY = "reply"
 
 
+class Alarm(StrEnum):
+    """What an alert is about: the same one goes to a list's contact at most once an hour."""
+
+    HELD = "held"
+    LETTERS = "letters"
+    RESTING = "resting"
+    COMPLAINTS = "complaints"
+    AUTHENTICATION = "authentication"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
     """A letter to be written. `said` holds what its template needs: a link's token, a text.

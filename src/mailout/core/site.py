@@ -17,6 +17,7 @@ from mailout.core.errors import UsageError, nearest
 from mailout.core.keys import Keys
 from mailout.core.segment import Kind, Other, Rule, Vocabulary, own_field, resolved
 from mailout.core.segment import parse as parse_rule
+from mailout.core.standing import BounceSettings
 from mailout.core.target import Targets
 
 _STRICT: dict[str, object] = {"extra": "forbid"}
@@ -247,6 +248,7 @@ class ListSettings:
     blocked_in: tuple[str, ...] = ()
     signature: Mapping[str, str] = field(default_factory=dict)
     press: Press = field(default_factory=Press)
+    bounces: BounceSettings = field(default_factory=BounceSettings)
     categories: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 

@@ -351,7 +351,12 @@ def _by_words(seen: Seen, rules: Rules, machine: bool) -> Kind | None:
         return Kind.BOUNCE
     # What a daemon writes of its own accord, and not of a mail, has no such subject or words.
     by_itself = _is_generated(seen.mail.fields) and not seen.mail.attached
-    if _is_daemon(seen) and not letter and not by_itself and rules.category(normal(seen.words)) is not None:
+    if (
+        _is_daemon(seen)
+        and not letter
+        and not by_itself
+        and rules.category(normal(seen.words)) is not None
+    ):
         return Kind.BOUNCE
     return None
 

@@ -51,7 +51,7 @@ _MAIL_WORD = (
 )
 _ID_WORD = r"(?:id\b|identifi\w{2,6}|идентификатор|标识|編號|编号|識別)"
 _SAID_ID = re.compile(
-    rf"(?i)(?:{_MAIL_WORD}[- ]{{0,2}}{_ID_WORD}|\b{_ID_WORD}[^\n<]{{0,12}}{_MAIL_WORD})[^\n<]{{0,30}}(<[^<>\s@]{1,250}@[^<>\s]{1,250}>)"
+    rf"(?i)(?:{_MAIL_WORD}[- ]{{0,2}}{_ID_WORD}|\b{_ID_WORD}[^\n<]{{0,12}}{_MAIL_WORD})[^\n<]{{0,30}}(<[^<>\s@]{1, 250}@[^<>\s]{1, 250}>)"
 )
 _REASON_LINE = re.compile(
     r"(?mi)^[ \t]{0,4}(?:(?:bounce |failure |error )?reason|error|(?:fehler)?grund|fehler|motif|raison"
@@ -65,7 +65,9 @@ def split_text(text: str) -> tuple[str, str]:
     head = _head_start(text)
     marks = (found.start() for found in (_DASHED.search(text), _PLAIN.search(text)) if found)
     # Some name what was in the mail under such a line, and below that why it came back.
-    starts = [at for at in marks if head is not None or not _REASON_LINE.search(text[at : at + 900])]
+    starts = [
+        at for at in marks if head is not None or not _REASON_LINE.search(text[at : at + 900])
+    ]
     if head is not None:
         starts.append(head)
     at = min((start for start in starts if text[:start].strip()), default=len(text))

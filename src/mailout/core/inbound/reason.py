@@ -26,7 +26,9 @@ _CODE = re.compile(
     r"([45][0257]\d)(?=[ \-:,;#(]|$)"
 )
 _END_OF_REPLY = re.compile(r"\n[ \t]*\n|\nGiving up on |\n[^\n]{0,40}>>> |\n-{3}")
-_PASSED_ON = re.compile(r"(?i)(?:->|\bsaid:?|\breturned:?|\breplied:?)\s{0,9}['\"]?(?=[45][0257]\d[ -])")
+_PASSED_ON = re.compile(
+    r"(?i)(?:->|\bsaid:?|\breturned:?|\breplied:?)\s{0,9}['\"]?(?=[45][0257]\d[ -])"
+)
 _MOST_REPLY = 700
 
 C = Category

@@ -1,8 +1,9 @@
-r"""What of ours stands in a mail: return-path tokens and Message-IDs, wherever they are.
+r"""What of ours stands in a mail: tokens and Message-IDs, wherever they are.
 
 | found | written as | comes back as |
 |---|---|---|
 | token | a run of exactly 32 hex digits | the 32 digits, small |
+| leave token | `/u/` and 22 letters, digits, `-` or `_`, then none of them | the 22 |
 | Message-ID | 40 hex digits, `@`, a domain; in angle brackets or not | `<digits@domain>`, small |
 
 They are looked for in the bytes, whatever the mail's layout: fields, parts, a returned mail, a
@@ -18,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from mailout.core.inbound.charset import decode_body
 
@@ -41,6 +43,7 @@ _SOFT_BREAK = re.compile(rb"=[ \t]{0,9}(?:\r?\n|(?:\\{1,4}r)?\\{1,4}n)", re.I)
 _BASE64 = re.compile(
     rb"[A-Za-z0-9+/]{40,}+(?:(?:\r?\n|(?:\\{1,4}r)?\\{1,4}n)[ \t]?[A-Za-z0-9+/]++)*+={0,2}"
 )
+_LEAVE = re.compile(rb"/u/([A-Za-z0-9_-]{22})(?![A-Za-z0-9_-])")
 _NEW_LINE = re.compile(rb"(?:\\{1,4}r)?\\{1,4}n")
 
 
@@ -50,6 +53,7 @@ class Traces:
 
     tokens: tuple[str, ...]
     message_ids: tuple[str, ...]
+    leave_tokens: tuple[str, ...] = ()
 
 
 def traces(raw: bytes) -> Traces:
@@ -59,16 +63,20 @@ def traces(raw: bytes) -> Traces:
         raw = raw[:_HEAD_BYTES] + b"\n" + raw[-_TAIL_BYTES:]
     tokens: dict[str, None] = {}
     message_ids: dict[str, None] = {}
-    for view in _views(raw):
+    leave_tokens: dict[str, None] = {}
+    for view in views(raw):
+        for found in islice(_LEAVE.finditer(view), MOST):
+            leave_tokens[found[1].decode("ascii")] = None
         for start, end in _runs(view):
             _take(view, start, end, tokens, message_ids)
             if len(tokens) >= MOST and len(message_ids) >= MOST:
                 break
-    return Traces(tuple(tokens)[:MOST], tuple(message_ids)[:MOST])
+    return Traces(tuple(tokens)[:MOST], tuple(message_ids)[:MOST], tuple(leave_tokens)[:MOST])
 
 
-def _views(raw: bytes) -> Iterator[bytes]:
-    """The bytes, the same without soft line breaks, and what base64 in them holds."""
+def views(raw: bytes) -> Iterator[bytes]:
+    """The bytes, the same without soft line breaks, and what base64 in them holds: somewhere among
+    these a text can be found that a mail holds, however it is encoded."""
     waiting = [(raw, 0)]
     budget = _MOST_DECODED
     while waiting:

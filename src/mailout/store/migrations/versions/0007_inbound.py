@@ -55,9 +55,7 @@ def upgrade() -> None:
     )
     new = sa.text("done_at IS NULL")
     op.create_index("ix_inbound_new", "inbound", ["id"], sqlite_where=new, postgresql_where=new)
-    op.add_column(
-        "event", sa.Column("category", sa.String(), nullable=False, server_default="")
-    )
+    op.add_column("event", sa.Column("category", sa.String(), nullable=False, server_default=""))
     op.add_column(
         "event", sa.Column("counts", sa.Boolean(), nullable=False, server_default=sa.true())
     )
@@ -89,7 +87,10 @@ def _allow(table: str, column: str, words: tuple[str, ...], **how: object) -> No
     with op.batch_alter_table(table, recreate="always", table_kwargs=how) as batch:
         batch.alter_column(column, type_=kind, existing_nullable=False)
     if last:
-        op.execute(f"UPDATE sqlite_sequence SET seq = {last} WHERE name = '{table}'")
+        op.get_bind().execute(
+            sa.text("UPDATE sqlite_sequence SET seq = :last WHERE name = :name"),
+            {"last": last, "name": table},
+        )
 
 
 def _last_number(table: str) -> int:
