@@ -19,7 +19,7 @@ from mailout.core.errors import UsageError
 from mailout.core.segment import RESERVED
 from mailout.core.site import Site
 from mailout.core.token import leave_token, leave_tokens
-from mailout.roster import columns, lookalikes, opening, statuses
+from mailout.roster import columns, importing, lookalikes, opening, reader, statuses
 from mailout.roster.form import unpacked
 from mailout.roster.statuses import Standing
 from mailout.store import people
@@ -172,6 +172,41 @@ def test_what_was_refused_can_be_mended_and_imported_again(shell: CommandLine) -
     assert (again["added"], again["refused_count"], again["warnings"]) == (1, 2, [])
     listed = {one["address"]: one["name"] for one in shell("subscribers", "list", "--json").json}
     assert listed == {"anna@x.org": "A", "boris@x.org": "=1+1"}
+
+
+@pytest.mark.parametrize("large", [10**9, 0])
+def test_what_became_of_every_row(
+    shell: CommandLine, monkeypatch: pytest.MonkeyPatch, large: int
+) -> None:
+    monkeypatch.setattr(reader, "LARGE", large)
+    monkeypatch.setattr(importing, "CHUNK", 4)
+    file, out = shell.root / "people.csv", shell.root / "rows.csv"
+    file.write_text(
+        HEAD + "a@x.org,,kz,,,\n=b@x.org,,,,,\nA@X.org,,,,,\nnobody,,,,,\ninfo@x.org,,,,,\n"
+        "a@x.org,,,,t,\n"
+    )
+    order = ["--list", "bulletin", "--consent", "x"]
+    asked = ["subscribers", "import", str(file), *order, "--report", str(out)]
+    assert "what became of each row" in shell(*asked).err
+    rows = list(csv.reader(out.read_text().splitlines()))
+    assert rows[0] == ["row", "address", "became", "why"]
+    assert [(row[0], row[1], row[2]) for row in rows[1:]] == [
+        ("2", "a@x.org", "added"),
+        ("3", "'=b@x.org", "added"),
+        ("4", "A@X.org", "duplicate"),
+        ("5", "nobody", "refused"),
+        ("6", "info@x.org", "added"),
+        ("7", "a@x.org", "duplicate"),
+    ]
+    assert "perhaps kk" in rows[1][3] and "@" in rows[4][3] and "role" in rows[5][3]
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert "such a file already" in shell(*asked, code=1).err
+    again = shell.root / "again.csv"
+    shell(*asked[:-1], str(again))
+    became = [row[2] for row in csv.reader(again.read_text().splitlines())]
+    assert became == [
+        "became", "unchanged", "unchanged", "duplicate", "refused", "unchanged", "duplicate",
+    ]  # fmt: skip
 
 
 def test_a_mend_file_is_made_only_where_there_is_none_and_only_if_needed(

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mailout.core.site import Site
     from mailout.roster.counting import ImportReport
     from mailout.roster.importing import Order, Progress
+    from mailout.roster.mending import Mend, RowReport
     from mailout.roster.reading import Broken
     from mailout.store.engine import Store
 
@@ -53,6 +54,7 @@ _SHOWN_TAGS = 30
 @click.option("--encoding", default="", help="If it is guessed wrong: cp1251, koi8-r ..")
 @click.option("--delimiter", default="", help="If it is guessed wrong: a character, or `tab`.")
 @click.option("--mend", metavar="FILE", help="A file for the refused rows, to import again.")
+@click.option("--report", "rows", metavar="FILE", help="A file for what became of each row.")
 @click.option("--guide", is_flag=True, help="Show what each column is taken for, and ask.")
 @click.option("--dry-run", is_flag=True, help="Report what would happen; write nothing.")
 @JSON
@@ -69,6 +71,7 @@ def import_command(
     encoding: str,
     delimiter: str,
     mend: str | None,
+    rows: str | None,
     guide: bool,
     dry_run: bool,
     as_json_: bool,
@@ -85,7 +88,7 @@ def import_command(
       mailout subscribers import people.csv --list bulletin --consent "signed at the gate"
     """
     from mailout.roster import columns, importing, opening
-    from mailout.roster.mending import Mend
+    from mailout.roster.mending import Mend, RowReport
 
     site = read_site(context)
     site.list_named(list_id)
@@ -112,14 +115,20 @@ def import_command(
             if not click.confirm(f"Put them on the list `{list_id}`?", err=True):
                 note("Nothing was written.")
                 return
-        with Mend(mend) if mend else nullcontext() as mender:
-            report = _imported(site, store, source, name, order, mender, show=not as_json_)
+        with (
+            Mend(mend) if mend else nullcontext() as mender,
+            RowReport(rows) if rows else nullcontext() as row_report,
+        ):
+            show = not as_json_
+            report = _imported(site, store, source, name, order, mender, row_report, show=show)
     if as_json_:
         as_json(_as_object(report))
         return
     _print_report(report)
     if mend:
         _tell_of_mending(mend, report)
+    if rows:
+        note(f"{rows} says what became of each row. It holds addresses: delete it when it is read.")
 
 
 def _imported(
@@ -128,18 +137,17 @@ def _imported(
     source: BinaryIO,
     name: str,
     order: Order,
-    mender: object = None,
+    mend: Mend | None = None,
+    rows: RowReport | None = None,
     *,
     show: bool = True,
 ) -> ImportReport:
     from mailout.roster import importing
-    from mailout.roster.mending import Mend
 
-    mend = mender if isinstance(mender, Mend) else None
     with _progress(show) as progress:
         return importing.import_people(
             site, store, source, name, order, datetime.now(UTC), secrets.token_bytes,
-            progress, mend,
+            progress, mend, rows,
         )  # fmt: skip
 
 

@@ -7,13 +7,13 @@ file has all that were refused.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailout.roster import lookalikes
 from mailout.roster.entry import Entry
-from mailout.roster.form import Sheaf
-from mailout.roster.mending import Mend
+from mailout.roster.form import ROLES, Sheaf
+from mailout.roster.mending import Mend, RowReport
 from mailout.roster.reading import Broken
 from mailout.roster.writes import Came
 
@@ -21,6 +21,7 @@ MOST_NAMED = 10_000
 """Refused rows, and warnings, that a report names."""
 
 _MOST_KINDS = 20_000  # of people by state, tags and language, before they are added up
+_DUPLICATE = "duplicate"
 _TOGETHER = 2_000
 _MOST_DOMAINS = 100_000
 _MOST_TAGS = 5_000
@@ -64,10 +65,10 @@ class ImportReport:
 
 
 class Counts:
-    """The counts so far; refused rows go to `mend`, too."""
+    """The counts so far; refused rows go to `mend`, and what became of every row to `rows`."""
 
-    def __init__(self, mend: Mend | None = None) -> None:
-        self.mend = mend
+    def __init__(self, mend: Mend | None = None, rows: RowReport | None = None) -> None:
+        self.mend, self.rows = mend, rows
         self.rows_read = self.duplicates = self.roles = 0
         self.refused_count = self.warnings_count = 0
         self.came: Counter[str] = Counter()
@@ -90,6 +91,9 @@ class Counts:
             self.refuse(broken)
         for warning in sheaf.warnings:
             self.warn(warning)
+        if self.rows is not None:
+            for number, address in sheaf.doubles:
+                self.rows.add(number, address, _DUPLICATE)
         here = Counter([person.address.domain for person in sheaf.people.values()])
         if new := here.keys() - self.domains.keys():
             for person in sheaf.people.values():
@@ -105,12 +109,16 @@ class Counts:
         self.refused_count += 1
         if self.mend is not None:
             self.mend.add(broken)
+        if self.rows is not None:
+            self.rows.add(broken.row, broken.value, "refused", broken.why)
         if len(self.refused) < MOST_NAMED:
             self.refused.append(Broken(broken.row, broken.value, broken.why))
 
     def warn(self, warning: Broken) -> None:
         """Nothing, once something is told of a row that went in."""
         self.warnings_count += 1
+        if self.rows is not None:
+            self.rows.tell(warning.row, f"{warning.value}: {warning.why}")
         if len(self.warnings) < MOST_NAMED:
             self.warnings.append(warning)
 
@@ -120,6 +128,17 @@ class Counts:
         self.taken.append((str(came), str(person.state), person.language, person.tags))
         if len(self.taken) >= _TOGETHER:
             self._count_taken()
+        if self.rows is not None:
+            role = "a role: several people may read it"
+            why = role if person.address.local.lower() in ROLES else ""
+            self.rows.add(person.number, person.address.text, str(came), why)
+
+    def double(self, people: Iterable[Entry]) -> None:
+        """Nothing, once rows of people whom an earlier chunk had are counted."""
+        for person in people:
+            self.duplicates += 1
+            if self.rows is not None:
+                self.rows.add(person.number, person.address.text, _DUPLICATE)
 
     def replace(self, before: Entry, after: Entry) -> None:
         """Nothing, once a person counted before is counted as a later row has made them."""

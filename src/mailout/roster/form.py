@@ -51,12 +51,14 @@ class Taken(NamedTuple):
 
 @dataclass(slots=True)
 class Sheaf:
-    """A chunk of rows as people: the first of each address united with later rows of it."""
+    """A chunk of rows as people: the first of each address united with later rows of it. Where
+    rows are kept, `doubles` are the places and addresses of those later ones."""
 
     people: dict[str, Entry] = field(default_factory=dict)
     rows: int = 0
     doubled: int = 0
     roles: int = 0
+    doubles: list[tuple[int, str]] = field(default_factory=list)
     broken: list[Broken] = field(default_factory=list)
     warnings: list[Broken] = field(default_factory=list)
 
@@ -68,7 +70,7 @@ class Form:
     the site: a row that names one of them does not belong here. `standing` is what holds of
     all rows, by the file's name or an option. `declared` are the fields that lists declare.
     `header` is refused when it comes again. Without `keep_cells` people do not carry their row
-    along, which only a mend file needs.
+    along, which only the files beside an import need.
     """
 
     def __init__(
@@ -123,6 +125,8 @@ class Form:
             if known is not entry:
                 people[entry.key] = known.united(entry)
                 found.doubled += 1
+                if self.keep_cells:
+                    found.doubles.append((entry.number, entry.address.text))
         return found
 
     def read(self, row: Row, warnings: list[Broken]) -> Entry | Broken:

@@ -38,7 +38,7 @@ from mailout.roster.counting import Counts, ImportReport
 from mailout.roster.entry import Entry
 from mailout.roster.evidence import Evidence, addresses_in, require_wording
 from mailout.roster.form import Form, Sheaf
-from mailout.roster.mending import Mend
+from mailout.roster.mending import Mend, RowReport
 from mailout.roster.opening import Opened
 from mailout.roster.reading import Broken
 from mailout.roster.statuses import Standing, strictest
@@ -82,8 +82,10 @@ def import_people(
     random_bytes: Callable[[int], bytes],
     progress: Progress | None = None,
     mend: Mend | None = None,
+    rows: RowReport | None = None,
 ) -> ImportReport:
-    """The report of importing `file`, which is called `name` and can be sought in.
+    """The report of importing `file`, which is called `name` and can be sought in. Refused rows
+    go to `mend`, too, and what became of each row to `rows`.
 
     Raises: UsageError for an order that does not fit the site or the file, BadFile for a
     file that is no table of people; nothing is written then.
@@ -108,12 +110,12 @@ def import_people(
         standing,
         own.declared(site),
         opened.table.header.cells,
-        keep_cells=mend is not None,
+        keep_cells=mend is not None or rows is not None,
     )
     if mend is not None:
         mend.header = opened.table.header.cells
     with _unswept(), Seen() as seen:
-        trip = _Import(site, store, order, opened, evidence, random_bytes, seen, mend)
+        trip = _Import(site, store, order, opened, evidence, random_bytes, seen, Counts(mend, rows))
         with reader.sheaves(opened, form, CHUNK) as sheaves:
             for sheaf, fraction in sheaves:
                 trip.take(sheaf)
@@ -186,7 +188,7 @@ class _Import:
         evidence: Evidence,
         random_bytes: Callable[[int], bytes],
         seen: Seen,
-        mend: Mend | None,
+        counts: Counts,
     ) -> None:
         self.store, self.evidence, self.random_bytes = store, evidence, random_bytes
         self.seen, self.opened = seen, opened
@@ -197,7 +199,7 @@ class _Import:
         self.import_id = 0
         with store.reading() as tx:
             self.begun = imports.unfinished(tx, order.list_id, opened.source.sha256)
-        self.counts = Counts(mend)
+        self.counts = counts
         if opened.columns.ignored:
             why = "columns that are not known, ignored; --map COLUMN=FIELD says what one is"
             ignored = reading.shown(", ".join(opened.columns.ignored), 400)
@@ -212,7 +214,7 @@ class _Import:
                 self._refuse(sheaf.people.pop(key), why)
         marks = self.seen.among(sheaf.people)
         later = {key: sheaf.people.pop(key) for key in marks}
-        self.counts.duplicates += len(later)
+        self.counts.double(later.values())
         if self.dry_run:
             with self.store.reading() as tx:
                 said, _ = self._decide(tx, sheaf.people, later, marks)
@@ -225,6 +227,8 @@ class _Import:
                     self._begin(tx)
                     writes.write(tx, self.evidence, self.random_bytes, self.import_id)
         self.seen.remember(said)
+        if self.counts.rows is not None:
+            self.counts.rows.flush()
 
     def _begin(self, tx: Tx) -> None:
         if not self.import_id:

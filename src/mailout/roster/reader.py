@@ -147,12 +147,12 @@ def _packed(sheaf: Sheaf, fraction: float) -> bytes:
         [(one.row, one.value, one.why, one.cells) for one in pile]
         for pile in (sheaf.broken, sheaf.warnings)
     )
-    counts = (sheaf.rows, sheaf.doubled, sheaf.roles)
+    counts = (sheaf.rows, sheaf.doubled, sheaf.roles, sheaf.doubles)
     return marshal.dumps(("sheaf", fraction, people, broken, warnings, counts), _FORMAT)
 
 
 def _unpacked(said: tuple[Any, ...]) -> Sheaf:
-    _, _, people, broken, warnings, (rows, doubled, roles) = said
+    _, _, people, broken, warnings, (rows, doubled, roles, doubles) = said
     found: dict[str, Entry] = {}
     for (
         number, text, local, domain, key, name, language, country, tags, state, reason, agreed,
@@ -163,7 +163,7 @@ def _unpacked(said: tuple[Any, ...]) -> Sheaf:
             _STATES[state], _REASONS[reason], agreed, fields, cells, mark,
         )  # fmt: skip
     return Sheaf(
-        found, rows, doubled, roles,
+        found, rows, doubled, roles, doubles,
         [Broken(*one) for one in broken], [Broken(*one) for one in warnings],
     )  # fmt: skip
 
