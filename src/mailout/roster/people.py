@@ -20,7 +20,7 @@ from mailout.roster import entry, reading, segments
 from mailout.roster.entry import Entry
 from mailout.roster.evidence import Evidence, addresses_in, require_wording
 from mailout.roster.writes import Writes, why_not
-from mailout.store import chores, consents, erasure, events
+from mailout.store import chores, consents, erasure, events, intake
 from mailout.store import people as stored
 from mailout.store import roster as bulk
 from mailout.store.engine import Store, Tx
@@ -88,8 +88,8 @@ def add(
         )
     with store.writing() as tx:
         bulk.lock(tx)
-        known = bulk.known(tx, [person.key], newcomer.list_id).get(person.key)
-        suppressed = bulk.suppressed(tx, [person.key], newcomer.list_id).get(person.key)
+        known = intake.known(tx, [person.key], newcomer.list_id).get(person.key)
+        suppressed = intake.suppressed(tx, [person.key], newcomer.list_id).get(person.key)
         if why := why_not(person, known, suppressed):
             raise MailoutError(why, where=str(person.address))
         if known is not None and known.state is not None:
@@ -207,7 +207,7 @@ def is_erased(site: Site, store: Store, address: str) -> bool:
     """Whether this address was erased before. Raises: UsageError if it is no address."""
     key = key_of(site, address)
     with store.reading() as tx:
-        return bulk.suppressed(tx, [key], "").get(key) is SuppressionReason.ERASED
+        return intake.suppressed(tx, [key], "").get(key) is SuppressionReason.ERASED
 
 
 def key_of(site: Site, address: str) -> str:

@@ -33,7 +33,7 @@ from mailout.store.tables import DELIVERY, SUPPRESSION
 
 _TABLES = (
     "subscriber", "subscriber_tag", "subscription", "delivery", "event", "suppression", "request",
-    "letter", "inbound",
+    "letter", "inbound", "import_person",
 )  # fmt: skip
 
 

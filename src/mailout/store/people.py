@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, select, u
 
 from mailout.core.subscriber import Membership, Subscriber
 from mailout.core.subscription import SubscriptionState
+from mailout.store import batch
 from mailout.store.engine import Tx
 from mailout.store.tables import SUBSCRIBER, SUBSCRIBER_TAG, SUBSCRIPTION
 
@@ -58,6 +59,15 @@ def page(
         query = query.where(where)
     rows = tx.execute(query.order_by(SUBSCRIBER.c.id).limit(limit)).all()
     return _complete(tx, rows)
+
+
+def by_ids(tx: Tx, ids: Sequence[int]) -> list[Subscriber]:
+    """The people with these ids, with tags and memberships."""
+    found: list[Subscriber] = []
+    for some in batch.chunks(ids, batch.KEYS):
+        rows = tx.execute(select(SUBSCRIBER).where(batch.among(tx, SUBSCRIBER.c.id, some))).all()
+        found += _complete(tx, rows)
+    return found
 
 
 def _complete(tx: Tx, rows: Sequence[Row[tuple[object, ...]]]) -> list[Subscriber]:
