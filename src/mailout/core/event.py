@@ -16,3 +16,4 @@ class EventKind(StrEnum):
     COMPLAINED = "complained"
     LEFT = "left"
     RETURNED = "returned"
+    MERGED = "merged"

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 from mailout.core.subscriber import Membership, Subscriber
 from mailout.core.subscription import SubscriptionState
 from mailout.store.engine import Tx
+from mailout.store.roster_tables import MERGED_TOKEN
 from mailout.store.tables import SUBSCRIBER, SUBSCRIBER_TAG, SUBSCRIPTION
 
 
@@ -127,7 +128,10 @@ def change_tags(
 
 def subscription_of_token(tx: Tx, token: str) -> Subscription | None:
     """The subscription that a leave token belongs to."""
-    return _subscription(tx, SUBSCRIPTION.c.token == token)
+    merged = select(MERGED_TOKEN.c.subscription_id).where(MERGED_TOKEN.c.token == token)
+    return _subscription(tx, SUBSCRIPTION.c.token == token) or _subscription(
+        tx, SUBSCRIPTION.c.id == merged.scalar_subquery()
+    )
 
 
 def subscription(tx: Tx, subscription_id: int, *, hold: bool = False) -> Subscription | None:
