@@ -18,7 +18,7 @@ from mailout.core.site import Site
 from mailout.core.suppression import SuppressionReason, why_not_lifted
 from mailout.roster.evidence import addresses_in
 from mailout.roster.reading import shown
-from mailout.store import suppressions
+from mailout.store import merged, suppressions
 from mailout.store.engine import Store, Tx
 from mailout.store.suppressions import Held, HeldDomain
 
@@ -95,6 +95,9 @@ def lift(site: Site, store: Store, typed: str, list_id: str = "") -> None:
                     " with `join = true` mails them a link, and confirming it lifts this.",
                 )
             suppressions.lift(tx, one.id)
+        if not list_id and merged.address_now(tx, asked.key):
+            # Else an import would make it a second person again, who may have left.
+            suppressions.add(tx, asked.key, SuppressionReason.MERGED, held[0].at)
 
 
 def _is_not(tx: Tx, asked: Meant, list_id: str) -> MailoutError:

@@ -85,6 +85,13 @@ def change(tx: Tx, subscriber_id: int, **details: object) -> None:
         tx.execute(update(SUBSCRIBER).where(SUBSCRIBER.c.id == subscriber_id).values(**details))
 
 
+def fields_of(tx: Tx, subscriber_id: int) -> Mapping[str, object]:
+    """The person's own fields, which nobody else changes before `tx` ends."""
+    query = select(SUBSCRIBER.c.fields).where(SUBSCRIBER.c.id == subscriber_id)
+    found: Mapping[str, object] = tx.execute(query.with_for_update()).scalar_one()
+    return found
+
+
 def place(tx: Tx, subscriber_id: int, list_id: str) -> Place | None:
     """The person's place on the list, which nobody else changes before `tx` ends."""
     row = tx.execute(

@@ -184,6 +184,11 @@ def domains(tx: Tx, list_id: str | None = None) -> list[HeldDomain]:
     return [HeldDomain(*row) for row in tx.execute(query)]
 
 
+def of_domain(tx: Tx, domain: str) -> list[HeldDomain]:
+    """The suppressions of a domain, that of all lists first."""
+    return [one for one in domains(tx) if one.domain == domain]
+
+
 def lift(tx: Tx, suppression_id: int) -> None:
     """Nothing, once that suppression is gone."""
     tx.execute(delete(SUPPRESSION).where(SUPPRESSION.c.id == suppression_id))
