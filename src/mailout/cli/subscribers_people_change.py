@@ -192,9 +192,8 @@ def _tell(merge: Merge) -> None:
     if rows:
         table(["list", merge.kept, merge.gone, "holds"], rows)
     say(f"Tags: {' '.join(merge.tags) or 'none'}")
-    say(
-        f"Deliveries: {merge.deliveries} moved, {merge.skipped} skipped; notes: {merge.notes} moved"
-    )
+    say(f"Deliveries: {merge.deliveries} moved, {merge.skipped} skipped")
+    say(f"Notes: {merge.notes} moved")
     if merge.fields:
         say(f"Fields taken over: {', '.join(merge.fields)}")
     if merge.differing:

@@ -183,7 +183,8 @@ def partner(
     say(secret)
     note(
         f"That is the secret for {name}; it is in keys.toml. They type it into `mailout"
-        " suppressions partner YOUR-NAME --take`. Whoever has it can try addresses on the files you exchange."
+        " suppressions partner YOUR-NAME --take`. Whoever has it can try addresses on"
+        " the files you exchange."
     )
 
 

@@ -7,9 +7,9 @@ look -> decide what would become of everything (a Merge) -> do it, or with a dry
 | address, name, language, country | the kept person's; what is empty is filled from the other |
 | tags, fields | of both; where a field differs, the kept one's |
 | subscriptions | `core.merge`; leave tokens in mails that are out go on leaving that list |
-| suppressions | what an organiser, a complaint or a partner said holds for both; a dead address is only itself |
+| suppressions | an organiser's, a complaint, a partner's: for both; a dead address alone |
 | deliveries | all are the kept person's; no issue comes twice |
-| evidence | stays as it is under the old number and key; what is taken over is written down anew |
+| evidence | stays under the old number; what is taken over is written down anew |
 | the other address | known as merged: no import makes it a second person again |
 """
 
@@ -143,7 +143,11 @@ class _Pair:
             ):
                 holds = other
             assert holds is not None  # noqa: S101 - one of the two is on the list
-            lists.append(OnList(list_id, one and one.state, other and other.state, holds.state))
+            lists.append(
+                OnList(
+                    list_id, one.state if one else None, other.state if other else None, holds.state
+                )
+            )
         return lists
 
     def _memberships(self) -> tuple[Membership, ...]:

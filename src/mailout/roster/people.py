@@ -25,6 +25,7 @@ from mailout.store import people as stored
 from mailout.store import roster as bulk
 from mailout.store.engine import Store, Tx
 from mailout.store.notes import Note
+from mailout.store.suppressions import HeldDomain
 
 _PAGE = 500
 
@@ -56,7 +57,7 @@ class Record:
     missed: tuple[bulk.Missed, ...]
     events: tuple[events.Event, ...]
     notes: tuple[Note, ...] = ()
-    domains: tuple[suppressions.HeldDomain, ...] = ()
+    domains: tuple[HeldDomain, ...] = ()
 
 
 def add(
