@@ -173,10 +173,9 @@ def test_no_issue_comes_to_both(site: Site, store: Store, take: Import) -> None:
                 text(
                     "INSERT INTO issue (id, name, list_id, state, content_hash, approved_hash,"
                     " urgent, archived, signatories, digest, created_at) VALUES"
-                    f" ({issue}, 'w{issue}', 'bulletin', 'sent', '', '', false, true, false, '',"
-                    " :at)"
+                    " (:id, :name, 'bulletin', 'sent', '', '', false, true, false, '', :at)"
                 ),
-                {"at": at},
+                {"at": at, "id": issue, "name": f"w{issue}"},
             )
         tx.execute(
             text(

@@ -6,12 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 from letter_desk import PostOffice, read
 from mailout.core.delivery import DeliveryState
-from mailout.core.letter import LetterKind
+from mailout.core.letter import Alarm, LetterKind
 from mailout.core.subscription import SubscriptionState
-from mailout.send import alerts, control
-from mailout.send.alerts import Alarm
+from mailout.send import control
 from mailout.smtp.catcher import Catcher
-from mailout.store import dispatches, letters, people
+from mailout.store import contacts, dispatches, letters, people
 from mailout.store.letters import Notice
 from newcomers import join
 from send_desk import Desk
@@ -94,7 +93,7 @@ def test_the_same_alert_at_most_once_an_hour_a_list(desk: Desk) -> None:
     def raised(alarm: Alarm, minutes: int) -> bool:
         with desk.store.writing() as tx:
             moment = NOW + timedelta(minutes=minutes)
-            return alerts.raise_(tx, desk.site, "bulletin", alarm, "S", "T", moment)
+            return contacts.alert(tx, desk.site, "bulletin", alarm, "S", "T", moment)
 
     told = [raised(Alarm.HELD, 0), raised(Alarm.HELD, 59), raised(Alarm.LETTERS, 59)]
     assert told == [True, False, True]
@@ -103,4 +102,4 @@ def test_the_same_alert_at_most_once_an_hour_a_list(desk: Desk) -> None:
 
 def test_an_alert_of_a_list_that_is_gone_is_nobodys(desk: Desk) -> None:
     with desk.store.writing() as tx:
-        assert not alerts.raise_(tx, desk.site, "old-news", Alarm.HELD, "S", "T", NOW)
+        assert not contacts.alert(tx, desk.site, "old-news", Alarm.HELD, "S", "T", NOW)

@@ -11,8 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from mailout.core.errors import MailoutError
 from mailout.core.issue import Variant, content_hash
 from mailout.store import issues, roster_tables, schema
-from mailout.store.asked_tables import metadata
 from mailout.store.engine import Store
+from mailout.store.inbound_tables import metadata
 
 
 def _revisions() -> list[str]:

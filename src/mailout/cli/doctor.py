@@ -17,8 +17,10 @@ import click
 from mailout.cli.console import JSON, Options, as_json, opened, say
 from mailout.cli.publishing import default_language
 from mailout.cli.sending import signers_of
+from mailout.cli.webhooks import untold
 from mailout.config.site import find_root, read_site
 from mailout.config.templates import read_templates
+from mailout.config.webhooks import configured
 from mailout.core.errors import MailoutError
 from mailout.core.issue import IssuePlan
 from mailout.core.language import EVERY_OTHER
@@ -93,6 +95,9 @@ def _checks(site: Site) -> Iterator[_Check]:
     if site.dkim:
         names = ", ".join(f"{one.selector} for {one.domain}" for one in site.dkim)
         yield _try(f"DKIM keys ({names})", lambda: signers_of(site))
+    for webhook in configured(site.webhooks):
+        problem = f"{webhook.missing} is not set here" if webhook.missing else untold(site, webhook)
+        yield _Check(f"webhook {webhook.name}", problem, fatal=False)
     yield _Check("public pages", _pages(site), fatal=False)
     length = len(site.leave_url) + LEAVE_LENGTH
     if length > _LONGEST_LINK:

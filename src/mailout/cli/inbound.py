@@ -1,4 +1,7 @@
-"""`mailout inbound`: what comes back - bounces, complaints, automatic replies."""
+"""`mailout inbound`: what comes back - bounces, complaints, automatic replies.
+
+Here is what needs no store; the rest is in `inbound_log`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from pathlib import Path
 
 import click
 
+from mailout.cli import inbound_log, inbound_ways
 from mailout.cli.console import Options, note, table
+from mailout.cli.webhooks import webhooks_command
 from mailout.core.errors import BadFile, MailoutError, UsageError, decoded, place
 from mailout.core.inbound.addresses import Known
 from mailout.core.inbound.report import Inbound, known_addresses, read
@@ -19,6 +24,11 @@ _MOST_BYTES = 64 * 1024 * 1024  # of a file; of a mail far fewer are looked at
 @click.group("inbound")
 def inbound_command() -> None:
     """Look at what comes back: bounces, complaints, automatic replies."""
+
+
+for _command in (*inbound_ways.COMMANDS, *inbound_log.COMMANDS):
+    inbound_command.add_command(_command)
+inbound_command.add_command(webhooks_command)
 
 
 @inbound_command.command("classify")

@@ -14,6 +14,7 @@ from mailout.cli.asking import ask_for_count, show_audience
 from mailout.cli.check import refuse_unfit
 from mailout.cli.console import as_json, moment, note, opened, read_site, say, table
 from mailout.cli.endings import exit_code
+from mailout.cli.incoming import look_beside
 from mailout.cli.publishing import (
     compile_and_save,
     compile_plan,
@@ -142,6 +143,8 @@ def _send(site: Site, store: Store, order: _Order) -> int:
     if dispatch is not None:
         dispatch = _changed(site, store, order, target.issue, dispatch)
     else:
+        if not order.dry_run:
+            look_beside(site, store)  # whose address died since the last issue is not mailed
         dispatch = _new_dispatch(site, store, order, target.issue)
         if dispatch is None:
             return 0
@@ -157,6 +160,7 @@ def _send(site: Site, store: Store, order: _Order) -> int:
         json_lines=order.json_lines,
     )
     if not (ending.held or ending.stopped):
+        look_beside(site, store)
         post_beside(site, store)  # the report on this send, above all
     _show_report(store, target.issue, dispatch, order)
     return exit_code(ending, site)

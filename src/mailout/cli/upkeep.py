@@ -1,8 +1,9 @@
-"""What goes on beside a command: letters are mailed, and the store is kept tidy.
+"""What goes on beside a command: letters are mailed, what came in is looked at, and the store is
+kept tidy.
 
-A thread of its own, every two seconds a round of the postman (`send.postman`), every minute
-the upkeep (`preferences.upkeep`). What goes wrong there is told in one line and tried again: it
-ends no command.
+A thread of its own, every two seconds a round of the postman (`send.postman`) and a look at what
+came in (`receive.processing`), every minute the upkeep (`preferences.upkeep`). What goes wrong
+there is told in one line and tried again: it ends no command.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from mailout.cli import incoming
 from mailout.cli.console import note
 from mailout.cli.sending import signers_of
 from mailout.config.templates import read_templates
 from mailout.core.errors import MailoutError
 from mailout.core.site import Site
 from mailout.preferences import upkeep
+from mailout.receive.processing import Done
 from mailout.send import presence
 from mailout.send.postman import Postman, Round
 from mailout.store.engine import Store
@@ -68,9 +71,9 @@ def post_beside(site: Site, store: Store) -> None:
         note(f"Letters: {wrong}")
 
 
-def tidy_once(store: Store) -> None:
+def tidy_once(site: Site, store: Store) -> None:
     """Nothing, once the store is tidy. Raises: MailoutError if it fails."""
-    upkeep.tidy(store, _now())
+    upkeep.tidy(store, _now(), timedelta(days=site.inbound.keep_days))
 
 
 def _postman(site: Site, store: Store, worker: str) -> Postman:
@@ -107,6 +110,7 @@ class _Upkeep:
             while not self.stop.is_set():
                 if self.post:
                     self._in_peace("letters", lambda: self._round(worker))
+                self._in_peace("inbound", self._look)
                 if time.monotonic() >= self._tidy_at:
                     self._tidy_at = time.monotonic() + _TIDY
                     self._in_peace("upkeep", self._tidy)
@@ -139,9 +143,17 @@ class _Upkeep:
         except asyncio.CancelledError:
             return None
 
-    def _tidy(self) -> str:
-        upkeep.tidy(self.store, _now())
+    def _look(self) -> str:
+        return self._tell_looked(incoming.look_quickly(self.site, self.store))
+
+    def _tell_looked(self, done: Done) -> str:
+        if done.any:
+            self.tell("inbound", {**done.kinds, **done.standings})
         return ""
+
+    def _tidy(self) -> str:
+        tidy_once(self.site, self.store)
+        return self._tell_looked(incoming.lift_the_quiet(self.site, self.store))
 
     def _in_peace(self, name: str, work: Callable[[], str | None]) -> None:
         """Does the work, and tells what is wrong with it; once, as long as it is the same."""

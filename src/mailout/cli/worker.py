@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from mailout.cli import console, upkeep
+from mailout.cli import console, incoming, upkeep
 from mailout.cli.archive import refresh
 from mailout.cli.console import opened, read_site
 from mailout.cli.sending import in_loop, signers_of, stop_on_signals
@@ -75,12 +75,15 @@ def _post_and_tidy(site: Site, store: Store, diary: _Diary) -> None:
     """One round of what goes on beside a worker that stays."""
     try:
         came = upkeep.post_once(site, store)
-        upkeep.tidy_once(store)
+        looked = incoming.look(site, store)
+        upkeep.tidy_once(site, store)
     except MailoutError as error:
         diary.tell("trouble", {"why": str(error)})
         return
     if came.did:
         diary.tell("letters", came.did)
+    if looked.any:
+        diary.tell("inbound", {**looked.kinds, **looked.standings})
     if wrong := came.trouble or came.held:
         diary.tell("trouble", {"why": wrong})
 

@@ -14,6 +14,7 @@ from mailout.core.errors import BadFile, MailoutError, nearest, place
 from mailout.core.message import Sender
 from mailout.core.site import ListSettings, MailingList
 
+_LEAST_OF_BOUNCES = {"probe_after_days": 1, "quiet_days": 1, "full_score": 2, "full_days": 7}
 _LIST_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 
 
@@ -80,6 +81,12 @@ def _read_list(values: dict[str, Any], source: str, shown: str) -> ListSettings:
                 f"`{country}` is not a country code",
                 where=line(key),
                 fix="The United Kingdom is GB." if country == "UK" else "Write one such as KZ.",
+            )
+    for name, least in _LEAST_OF_BOUNCES.items():
+        if getattr(settings.bounces, name) < least:
+            raise BadFile(
+                f"`{name}` is at least {least}: one report is never the end of a living address",
+                where=line("bounces", name),
             )
     if settings.press.email:
         mailbox.check(settings.press.email, line("press", "email"))

@@ -6,8 +6,10 @@ may be forgotten at its source only once it is kept.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 WEBHOOK = "webhook:"
 """What the sources of providers' notices begin with: `webhook:postmark`."""
@@ -28,6 +30,40 @@ class Arrival:
     recipient: str = ""
     sender: str = ""
     identity: str = ""
+
+    @property
+    def digest(self) -> str:
+        """64 hex digits by which it is known again, whatever way it came before."""
+        if self.identity:
+            return hashlib.sha256(f"{self.source}\0{self.identity}".encode()).hexdigest()
+        return hashlib.sha256(self.raw).hexdigest()
+
+
+class FoundBy(StrEnum):
+    """How it was found whom a mail is about, the surest first.
+
+    | found by | what it is |
+    |---|---|
+    | return path | it came back to an address that only we can have made |
+    | token | the same, somewhere within the mail |
+    | message-id | our Message-ID, which fits who is named |
+    | link | the link of the mail's own list, by which one may leave that |
+    | words | a reader is named: that proves nothing, and changes nothing |
+    | forged | it came to an address that looks like ours and is not: that changes nothing |
+    """
+
+    RETURN_PATH = "return path"
+    TOKEN = "token"  # noqa: S105 - no password
+    MESSAGE_ID = "message-id"
+    LINK = "link"
+    WORDS = "words"
+    FORGED = "forged"
+    NOBODY = ""
+
+    @property
+    def proves(self) -> bool:
+        """Whether what the mail tells of its reader is to be believed."""
+        return self in (FoundBy.RETURN_PATH, FoundBy.TOKEN, FoundBy.MESSAGE_ID, FoundBy.LINK)
 
 
 Keep = Callable[[Sequence[Arrival]], int]

@@ -9,6 +9,7 @@
 | new address | the address to change to | confirm by this link, or do nothing |
 | old address | the address changed from | it was changed; write to us if that was not you |
 | report, alert | a list's contact | how a dispatch ended; what is wrong |
+| reply | a list's contact | what a reader wrote to the address that bounces come back to |
 
 A letter has the states of a delivery (`core.delivery`), and like one it keeps its Message-ID
 at every try. Nobody can make us flood a mailbox: letters of a kind to one address are
@@ -34,6 +35,17 @@ class LetterKind(StrEnum):
     OLD_ADDRESS = "old address"
     REPORT = "report"
     ALERT = "alert"
+    REPLY = "reply"
+
+
+class Alarm(StrEnum):
+    """What an alert is about: the same one goes to a list's contact at most once an hour."""
+
+    HELD = "held"
+    LETTERS = "letters"
+    RESTING = "resting"
+    COMPLAINTS = "complaints"
+    AUTHENTICATION = "authentication"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

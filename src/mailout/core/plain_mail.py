@@ -44,7 +44,8 @@ LINKS = {
 class PlainMail:
     """What a letter says, and to whom. `address` is as it stands on the wire.
 
-    `leave_url` is the whole link that leaves the list; empty for whoever is not on it.
+    `leave_url` is the whole link that leaves the list; empty for whoever is not on it. Answers go
+    to `answer_to` (an address as it stands on the wire), or else where the list wants them.
     """
 
     headers: ListHeaders
@@ -54,6 +55,7 @@ class PlainMail:
     subject: str
     text: str
     leave_url: str = ""
+    answer_to: str = ""
 
     def compose(self, now: datetime) -> bytes:
         """The whole message, lines ended by CRLF, 7-bit but for an address that is not.
@@ -68,7 +70,9 @@ class PlainMail:
             f"Date: {format_datetime(now.astimezone(UTC).replace(microsecond=0))}",
             f"Message-ID: {self.message_id}",
         ]
-        if self.headers.reply_to is not None:
+        if self.answer_to:
+            lines.append(f"Reply-To: {safe(self.answer_to, 'the address to answer to')}")
+        elif self.headers.reply_to is not None:
             lines.append(f"Reply-To: {self.headers.reply_to.wire}")
         if self.leave_url:
             list_id = safe(self.headers.list_id, "the List-Id")

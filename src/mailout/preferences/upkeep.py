@@ -4,6 +4,7 @@
 |---|---|
 | requests that nobody confirmed | at their expiry: what was typed is deleted |
 | letters | too old to be mailed: emptied; with an end and no longer counted: deleted |
+| mails that came in | after some days emptied; what was made of them stays |
 | readers' pauses | end on the day that the reader set |
 | erased bytes | taken out of the store's files; while an issue goes out not before a day is over |
 
@@ -16,22 +17,28 @@ from datetime import datetime, timedelta
 
 from mailout.core.dispatch import DispatchState
 from mailout.core.letter import COUNTED_FOR
-from mailout.store import chores, dispatches, erasure, letters, pauses, requests
+from mailout.store import chores, dispatches, erasure, inbound, letters, pauses, requests, rests
 from mailout.store.engine import Store
 
+MAIL_KEPT_FOR = timedelta(days=30)
 _UNDER_WAY = "scrub under way"
 _DEAD_AFTER = timedelta(hours=1)  # a scrub that was heard of no more for so long
 _PATIENCE = timedelta(hours=24)
 _AGAIN_AFTER = timedelta(minutes=2)  # one that others stood in the way of
 
 
-def tidy(store: Store, now: datetime) -> None:
-    """Nothing, once all that was due by `now` is done. Raises: MailoutError if the store fails."""
+def tidy(store: Store, now: datetime, mail_kept_for: timedelta = MAIL_KEPT_FOR) -> None:
+    """Nothing, once all that was due by `now` is done: raw mail is kept for so long, too.
+
+    Raises: MailoutError if the store fails.
+    """
     with store.writing() as tx:
         requests.purge(tx, now)
         letters.expire(tx, now)
         letters.purge(tx, now - COUNTED_FOR)
         pauses.end_pauses(tx, now)
+        inbound.empty(tx, now - mail_kept_for)
+        rests.forget(tx, now - COUNTED_FOR)
     _scrub_if_due(store, now)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-from sqlalchemy import ColumnElement
+from typing import TYPE_CHECKING
 
 from mailout.core.errors import UsageError
 from mailout.core.segment import And, Comparison, Not, Or, Other, Rule
@@ -15,6 +14,9 @@ from mailout.roster import segments
 from mailout.roster.segments import Asked
 from mailout.store import roster as bulk
 from mailout.store.engine import Tx
+
+if TYPE_CHECKING:
+    from mailout.store.segments import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,10 @@ class Chosen:
     what: str
     sensitive: tuple[str, ...]
 
-    def conditions(self, tx: Tx, site: Site) -> list[ColumnElement[bool]]:
+    def conditions(self, tx: Tx, site: Site) -> list[Condition]:
         """What holds of a joined subscriber and subscription that are chosen. Raises:
         MailoutError."""
-        found = []
+        found: list[Condition] = []
         if self.state is not None:
             found.append(bulk.in_state(self.state))
         if self.tag:

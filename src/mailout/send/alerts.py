@@ -13,41 +13,15 @@ store that cannot be written tells nobody: there is nowhere to write the alert d
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
 
-from mailout.core.address import Address
 from mailout.core.delivery import DeliveryState
-from mailout.core.letter import Letter, LetterKind
+from mailout.core.letter import Alarm, LetterKind
 from mailout.core.plain import wrap
 from mailout.core.site import Site
-from mailout.store import deliveries, issues, letters, reports
+from mailout.store import contacts, deliveries, issues, letters, reports
 from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Tx
-
-EVERY = timedelta(hours=1)
-"""How long the same alert of a list is not repeated."""
-
-_GOOD_FOR = timedelta(days=3)  # after that it is no news
-
-
-class Alarm(StrEnum):
-    """See the table above."""
-
-    HELD = "held"
-    LETTERS = "letters"
-
-
-def raise_(
-    tx: Tx, site: Site, list_id: str, alarm: Alarm, subject: str, text: str, now: datetime
-) -> bool:
-    """Whether an alert was written to the list's contact: not if it had the same one less than an
-    hour ago, or the list is gone."""
-    letters.hold_notices(tx, list_id)
-    recent = letters.notices(tx, LetterKind.ALERT, now - EVERY, list_id)
-    if any(one.about == alarm for one in recent):
-        return False
-    return _write(tx, site, list_id, LetterKind.ALERT, alarm, subject, text, now)
 
 
 def held(
@@ -66,7 +40,7 @@ def held(
         f"Why: {why}",
         f"{again} `mailout status {name}` shows how far it is.",
     )
-    return raise_(tx, site, dispatch.list_id, Alarm.HELD, f"Held: {name}", text, now)
+    return contacts.alert(tx, site, dispatch.list_id, Alarm.HELD, f"Held: {name}", text, now)
 
 
 def letters_stuck(tx: Tx, site: Site, list_id: str, count: int, why: str, now: datetime) -> bool:
@@ -77,7 +51,7 @@ def letters_stuck(tx: Tx, site: Site, list_id: str, count: int, why: str, now: d
         *([f"What was said of the last one: {why}"] if why else []),
         "`mailout letters list` shows them, `mailout letters send` tries them now.",
     )
-    return raise_(tx, site, list_id, Alarm.LETTERS, "Letters do not get out", text, now)
+    return contacts.alert(tx, site, list_id, Alarm.LETTERS, "Letters do not get out", text, now)
 
 
 def letters_broken(tx: Tx, site: Site, list_id: str, why: str, now: datetime) -> bool:
@@ -88,7 +62,7 @@ def letters_broken(tx: Tx, site: Site, list_id: str, why: str, now: datetime) ->
         f"What is wrong: {why}",
         "`mailout letters send` tries it again at once when that is mended.",
     )
-    return raise_(tx, site, list_id, Alarm.LETTERS, "Letters cannot be written", text, now)
+    return contacts.alert(tx, site, list_id, Alarm.LETTERS, "Letters cannot be written", text, now)
 
 
 def report(tx: Tx, site: Site, dispatch: Dispatch, now: datetime) -> bool:
@@ -100,7 +74,9 @@ def report(tx: Tx, site: Site, dispatch: Dispatch, now: datetime) -> bool:
         return False
     name = issues.get(tx, dispatch.issue_id).name
     text = _report_text(tx, dispatch, name, now)
-    return _write(tx, site, dispatch.list_id, LetterKind.REPORT, about, f"Sent: {name}", text, now)
+    return contacts.write(
+        tx, site, dispatch.list_id, LetterKind.REPORT, about, f"Sent: {name}", text, now
+    )
 
 
 def _report_text(tx: Tx, dispatch: Dispatch, name: str, now: datetime) -> str:
@@ -136,36 +112,6 @@ def _to_look_at(name: str, counts: dict[DeliveryState, int]) -> list[str]:
             f"`mailout deliveries resolve {name} ADDRESS` settles one."
         )
     return look or ["There is nothing to look at."]
-
-
-def _write(
-    tx: Tx,
-    site: Site,
-    list_id: str,
-    kind: LetterKind,
-    about: str,
-    subject: str,
-    text: str,
-    now: datetime,
-) -> bool:
-    if list_id not in site.lists:
-        return False
-    contact = Address.parse(site.lists[list_id].settings.contact)
-    letters.add(
-        tx,
-        Letter(
-            kind=kind,
-            list_id=list_id,
-            language="en",
-            address=contact.text,
-            address_key=contact.key(site.keys.address),
-            abuse_key="",  # nobody but us can have one sent
-            said={"about": about, "subject": subject, "text": text},
-            expires_at=now + _GOOD_FOR,
-        ),
-        now,
-    )
-    return True
 
 
 def _paragraphs(*texts: str) -> str:

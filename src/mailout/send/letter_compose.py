@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from mailout import catalogue
 from mailout.core import plain
-from mailout.core.address import Address
+from mailout.core.address import Address, BadAddress
 from mailout.core.errors import BadFile, MailoutError
 from mailout.core.language import direction, normal, stated
 from mailout.core.message import BadHeader, list_headers, safe
@@ -73,6 +73,7 @@ class LetterComposer:
             subject=subject,
             text=text,
             leave_url=f"{self.site.leave_url}{token}" if token else "",
+            answer_to=_on_the_wire(letter.said.get("answer_to", "")),
         )
         message = signed(mail.compose(now), self.signers, now.timestamp())
         return Envelope(self.site.return_path, wire, message, letter)
@@ -122,6 +123,15 @@ class LetterComposer:
     def _link(self, letter: Posted) -> str:
         page, token = LINKS.get(letter.kind), letter.said.get("token", "")
         return f"{self.site.identity.url}{page}{token}" if page and token else ""
+
+
+def _on_the_wire(typed: str) -> str:
+    """An address that somebody gave as theirs, as it stands in a header; empty if it is none."""
+    try:
+        wire = Address.parse(typed).wire
+    except BadAddress:
+        return ""
+    return wire if wire.isascii() else ""
 
 
 def spoken(language: str, mailing_list: MailingList) -> str:

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from mailout.core import throttle
 from mailout.core.site import Relay, Site
 from mailout.core.throttle import PROVIDER, Bucket, Limit, Providers, Slowed
-from mailout.store import buckets
+from mailout.store import buckets, rests
 from mailout.store.claims import Claimed
 from mailout.store.engine import Tx
 from mailout.store.outcomes import Recorded
@@ -31,12 +31,14 @@ class Admitted:
     """Who of the `starts` may go, and whose provider wants it later.
 
     `waits` has for a relay the moment before which it takes nothing more; `waiting` are the
-    dispatches of which some were left for that reason.
+    dispatches of which some were left for that reason. Those whose provider is `resting` are put
+    off for so long that no run stays for them.
     """
 
     starts: dict[str, Sequence[Claimed]] = field(default_factory=dict)
     waiting: set[int] = field(default_factory=set)
     postponed: dict[datetime, list[Claimed]] = field(default_factory=dict)
+    resting: dict[datetime, list[Claimed]] = field(default_factory=dict)
     waits: dict[str, datetime] = field(default_factory=dict)
 
 
@@ -52,17 +54,21 @@ class Pace:
         self._relays: Mapping[str, Relay] = {relay.label: relay for relay in site.relays}
         self._providers = Providers(site.providers)
         self._slow: set[str] = set()
+        self._resting: Mapping[str, datetime] = {}
         self.slowed: list[Slowed] = []
 
     def look(self, tx: Tx, now: datetime) -> None:
-        """Nothing, once `slowed` has the providers that any sender has had to slow down."""
+        """Nothing, once `slowed` has the providers that any sender has had to slow down, and it is
+        known which rest."""
+        self._resting = {f"{PROVIDER}{one.provider}": one.until for one in rests.listed(tx, now)}
         self.slowed = throttle.slowed_ones(buckets.slowed(tx), now)
         self._slow = {f"{PROVIDER}{one.provider}" for one in self.slowed}
 
     @property
     def slow(self) -> set[str]:
-        """The providers that are mailed slower at the moment, because they asked for it."""
-        return {name.removeprefix(PROVIDER) for name in self._slow}
+        """The providers that are mailed slower at the moment, or nothing at all: they asked for
+        it, or have an outage."""
+        return {name.removeprefix(PROVIDER) for name in self._slow | self._resting.keys()}
 
     def admit(
         self,
@@ -87,7 +93,7 @@ class Pace:
                 for name in map(self._name, deliveries):
                     if name in self._slow or self._limit(name).per_second:
                         limits[name] = self._limit(name)
-        if not limits:
+        if not limits and not self._resting:
             return Admitted(dict(starts))
         tx = begin()
         held = buckets.locked(tx, limits, now)
@@ -117,6 +123,10 @@ class Pace:
                 admitted.waiting.add(delivery.dispatch_id)
                 continue
             name = self._name(delivery)
+            if (until := self._resting.get(name)) is not None and until > now:
+                due = min(until, now + _LONGEST)
+                admitted.resting.setdefault(due, []).append(delivery)
+                continue
             limit = limits.get(name)
             if limit is not None:
                 if self._available(held[name], limit, now) == 0:

@@ -220,7 +220,7 @@ def _left_out(tx: Tx, choice: Choice, now: datetime) -> ColumnElement[str]:
         (suppressions.applies(choice.list_id), LeftOut.SUPPRESSED),
         (state == SubscriptionState.PENDING, LeftOut.NOT_CONFIRMED),
         (pauses.rests(now), LeftOut.PAUSED),
-        (SUBSCRIBER.c.bounce_paused_at.is_not(None), LeftOut.BOUNCING),
+        (pauses.bounces(now), LeftOut.BOUNCING),
         (exists(select(1).where(*theirs)), by_delivery),
     ]
     if choice.exclude is not None:

@@ -81,7 +81,8 @@ _READER = """
        WHEN s.state IS NULL THEN 'unsubscribed'
        WHEN s.state <> 'active' AND
             (s.state <> 'paused' OR s.paused_until IS NULL OR s.paused_until > {now}) THEN s.state
-       WHEN p.bounce_paused_at IS NOT NULL THEN 'paused for bounces'
+       WHEN p.bounce_paused_at IS NOT NULL AND (p.probe_from IS NULL OR d.queued_at < p.probe_from)
+       THEN 'paused for bounces'
        WHEN NOT i.urgent AND s.frequency = 'urgent' THEN 'urgent mail only'
        WHEN NOT i.urgent AND i.digest = '' AND s.frequency <> '' THEN 'digest'
        ELSE '' END"""

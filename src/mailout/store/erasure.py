@@ -20,6 +20,7 @@ from mailout.store import (
     chores,
     consents,
     events,
+    inbound,
     issues,
     letters,
     merged,
@@ -33,7 +34,7 @@ from mailout.store.tables import DELIVERY, SUPPRESSION
 
 _TABLES = (
     "subscriber", "subscriber_tag", "subscription", "delivery", "event", "suppression", "request",
-    "letter", "note", "merged_address", "merged_token",
+    "letter", "inbound", "note", "merged_address", "merged_token",
 )  # fmt: skip
 
 
@@ -53,6 +54,8 @@ def erase(tx: Tx, person: Subscriber, now: datetime, source: str) -> None:
     )
     if signatories.put(tx, person.id, None):
         issues.withdraw_names(tx)  # which a compiled one still holds
+    inbound.forget(tx, person.id, person.address)
+    letters.forget(tx, person.address_key, person.address)
     forget(tx, person.id, person.address_key, now)
     chores.ask(tx, chores.SCRUB, now)
 

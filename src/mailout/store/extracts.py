@@ -140,13 +140,10 @@ def _text(column: ColumnElement[object]) -> ColumnElement[str]:
 
 def own_fields(tx: Tx) -> list[str]:
     """The names of all fields that somebody has a value of, in their order."""
-    if dialect_of(tx) == "sqlite":
-        names = func.json_each(SUBSCRIBER.c.fields).table_valued("key", name="each")
-        name = names.c.key
-        filled = _text(SUBSCRIBER.c.fields) != "{}"
-    else:
-        names = func.json_object_keys(SUBSCRIBER.c.fields).table_valued("key", name="each")
-        name = names.c.key
+    if dialect_of(tx) != "sqlite":
         filled = as_type(SUBSCRIBER.c.fields, String) != "{}"
-    query = select(name).select_from(SUBSCRIBER.join(names, names.c.key.is_not(None)))
-    return sorted(tx.scalars(query.where(filled).distinct()))
+        keys = func.json_object_keys(SUBSCRIBER.c.fields, type_=String)
+        return sorted(tx.scalars(select(keys).where(filled).distinct()))
+    names = func.json_each(SUBSCRIBER.c.fields).table_valued("key", name="each")
+    query = select(names.c.key).select_from(SUBSCRIBER.join(names, names.c.key.is_not(None)))
+    return sorted(tx.scalars(query.where(_text(SUBSCRIBER.c.fields) != "{}").distinct()))

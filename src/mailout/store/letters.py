@@ -24,7 +24,11 @@ from mailout.store.engine import Tx
 TO_CONTACTS = (LetterKind.REPORT, LetterKind.ALERT)
 """Letters to a list's contact."""
 
-_KEPT = ("about", "subject")
+_KEPT = {
+    LetterKind.REPORT: ("about", "subject"),
+    LetterKind.ALERT: ("about", "subject"),
+    LetterKind.REPLY: ("about",),  # the rest is a reader's
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +49,7 @@ class Posted:
     @property
     def kept(self) -> dict[str, str]:
         """What of `said` stays once the letter has an end."""
-        if self.kind not in TO_CONTACTS:
-            return {}
-        return {name: self.said[name] for name in _KEPT if name in self.said}
+        return {name: self.said[name] for name in _KEPT.get(self.kind, ()) if name in self.said}
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,9 +355,15 @@ def hold_notices(tx: Tx, list_id: str) -> None:
         tx.execute(lock, {"notices": f"notices of {list_id}"})
 
 
-def forget(tx: Tx, address_key: str) -> None:
+def forget(tx: Tx, address_key: str, address: str = "") -> None:
     """Nothing, once no letter names the address, and none is on its way to it any more."""
     tx.execute(delete(LETTER).where(LETTER.c.address_key == address_key))
+    if address:  # what they wrote may be on its way to the contact
+        for id_, said in tx.execute(
+            select(LETTER.c.id, LETTER.c.said).where(LETTER.c.kind == LetterKind.REPLY)
+        ).all():
+            if any(address.lower() in str(value).lower() for value in said.values()):
+                tx.execute(delete(LETTER).where(LETTER.c.id == id_))
 
 
 def purge(tx: Tx, before: datetime) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import delete, exists, insert, select, update
 
 from mailout.core.delivery import DeliveryState
 from mailout.store.engine import Tx
+from mailout.store.inbound_tables import INBOUND
 from mailout.store.roster_tables import MERGED_ADDRESS, MERGED_TOKEN, NOTE
 from mailout.store.tables import DELIVERY, EVENT, SUBSCRIBER, SUBSCRIPTION
 
@@ -85,7 +86,7 @@ def move_deliveries(
 def move_history(tx: Tx, kept_id: int, gone_id: int, gone_key: str) -> None:
     """Nothing, once events, notes and earlier merges are the kept person's, and it is known that
     the address was, too."""
-    for table in (EVENT, NOTE, MERGED_ADDRESS):
+    for table in (EVENT, NOTE, MERGED_ADDRESS, INBOUND):
         tx.execute(
             update(table).where(table.c.subscriber_id == gone_id).values(subscriber_id=kept_id)
         )

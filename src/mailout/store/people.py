@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, select, update
 
 from mailout.core.subscriber import Membership, Subscriber
 from mailout.core.subscription import SubscriptionState
@@ -157,6 +157,12 @@ def subscription_of_token(tx: Tx, token: str) -> Subscription | None:
 def subscription(tx: Tx, subscription_id: int, *, hold: bool = False) -> Subscription | None:
     """The subscription with that id; with `hold` nobody else changes it until the end of `tx`."""
     return _subscription(tx, SUBSCRIPTION.c.id == subscription_id, hold=hold)
+
+
+def subscription_of(tx: Tx, subscriber_id: int, list_id: str) -> Subscription | None:
+    """The person's subscription of that list, which nobody else changes until the end of `tx`."""
+    theirs = and_(SUBSCRIPTION.c.subscriber_id == subscriber_id, SUBSCRIPTION.c.list_id == list_id)
+    return _subscription(tx, theirs, hold=True)
 
 
 def _subscription(tx: Tx, where: ColumnElement[bool], *, hold: bool = False) -> Subscription | None:

@@ -37,6 +37,9 @@ from mailout.store.columns import (
 )
 
 metadata = SQLModel.metadata
+UNJUDGED = "category = '' AND kind IN ('refused', 'expired')"
+"""The condition that a server's words in the session were not yet read for what they mean."""
+
 # Names of constraints, so that a later migration can drop them on either database.
 metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -48,7 +51,8 @@ metadata.naming_convention = {
 
 
 class SubscriberRow(SQLModel, table=True):
-    """A person. `bounce_paused_at` belongs to the address, whatever lists it is on."""
+    """A person. `bounce_paused_at` belongs to the address, whatever lists it is on; an issue that
+    is queued from `probe_from` on is the one that still goes there."""
 
     __tablename__ = "subscriber"
     __table_args__ = (
@@ -67,6 +71,7 @@ class SubscriberRow(SQLModel, table=True):
     country: str = ""
     fields: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     bounce_paused_at: datetime | None = moment(nullable=True)
+    probe_from: datetime | None = moment(nullable=True)
     created_at: datetime = moment()
 
 
@@ -247,10 +252,18 @@ class DeliveryRow(SQLModel, table=True):
 
 
 class EventRow(SQLModel, table=True):
-    """What happened to a delivery or a person, with the words that were used."""
+    """What happened to a delivery or a person, with the words that were used.
+
+    `category` (`core.inbound.category`) is read out of them; empty until somebody has. One that
+    does not `count` is held against nobody: nothing proved whom it is about, or a provider had an
+    outage. `inbound_id` names the mail that told of it.
+    """
 
     __tablename__ = "event"
-    __table_args__ = (Index("ix_event_kind_at", "kind", "at"),)
+    __table_args__ = (
+        Index("ix_event_kind_at", "kind", "at"),
+        Index("ix_event_unjudged", "id", **only(UNJUDGED)),
+    )
     id: int = own_id()
     kind: EventKind = word_of(EventKind, "kind")
     at: datetime = moment()
@@ -265,6 +278,9 @@ class EventRow(SQLModel, table=True):
     enhanced: str = ""
     text: str = ""
     relay: str = ""
+    category: str = ""
+    counts: bool = True
+    inbound_id: int | None = Field(default=None, sa_column=Column(BIG, nullable=True, index=True))
 
 
 class BucketRow(SQLModel, table=True):

@@ -6,6 +6,7 @@
 | /u/.. | leaving (`web.leaving`) |
 | /join/.., /j/.. | joining (`web.joining`) |
 | /p/.., /s/.., /settings, /a/.. | a reader's settings (`web.settings`) |
+| POST /hooks/PROVIDER | takes notices of mail providers (`web.hooks`) |
 | GET, HEAD /archive/.. | shows what was mailed (`web.archive`) |
 | GET, HEAD /healthz, /robots.txt | for machines |
 
@@ -35,7 +36,7 @@ from mailout.core.errors import MailoutError, TryLater
 from mailout.core.site import MailingList, Site
 from mailout.store import schema
 from mailout.store.engine import Store
-from mailout.web import archive, joining, leaving, settings
+from mailout.web import archive, hooks, joining, leaving, settings
 from mailout.web.gate import Gate
 from mailout.web.house import METHODS, House, in_thread
 from mailout.web.limits import Limits
@@ -61,6 +62,7 @@ def make_app(site: Site, store: Store) -> FastAPI:
     gate = Gate(site, Limits(site.pages))
     joining.add_to(app, house, gate)
     settings.add_to(app, house, gate)
+    hooks.add_to(app, house)
     if site.archive.enabled:
         _add_archive(app, site, pages)
     _add_machine_pages(app, site, store, pages)

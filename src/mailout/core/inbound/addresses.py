@@ -20,8 +20,8 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 ADDRESS = re.compile(
-    r"[\w.!#$%&*+/=?^`{"
-    r"|}~'-]{1,120}@[^\W_](?:[\w-]{0,62}[^\W_])?(?:\.[^\W_](?:[\w-]{0,62}[^\W_])?){0,8}"
+    r"(?:\"(?:[^\"\\\n]|\\[^\n]){1,64}\"|[\w.!#$%&*+/=?^`{"
+    r"|}~'-]{1,120})@[^\W_](?:[\w-]{0,62}[^\W_])?(?:\.[^\W_](?:[\w-]{0,62}[^\W_])?){0,8}"
 )
 _AT_LINE_START = re.compile(
     r"(?m)^[ \t>*•\-\"'<\[(]{0,12}(?:(?:smtp|rfc822|mailto)[:;] ?)?[<\"']?$"
@@ -30,11 +30,13 @@ _AFTER_NAME = re.compile(
     r"(?i)(?:recipients?|rcpt to|address(?:es)?|to|user|an|à|a|empfänger|destinat[aá]rio"
     r"|destinatario"
     r"|destinataire|for|адрес[а-я]{0,4}|получател[а-я]{1,3}|收件人|宛先|for user|mailbox|account)"
-    r"(?: address)?[ \t]{0,3}(?:[:=：] ?)?(?:(?:smtp|rfc822|mailto)[:;] ?)?"
+    r"(?: address)?[ \t]{0,3}(?:[:=：] ?)?(?:\"[^\"\n]{1,60}\"[ \t]{1,3}(?=<))?"
+    r"(?:(?:smtp|rfc822|mailto)[:;] ?)?"
     r"[ \t]{0,3}[<\[(\"']{0,2}$"
 )
 _SENDER_BEFORE = re.compile(
-    r"(?i)(?:(?<!generated )\b(?:from|by)|return-path|reply-to|sender(?: is)?|contact|von|от"
+    r"(?i)(?:(?<!generated )\b(?:from|by)|return-path|reply-to|sender(?: is)?|contact"
+    r"|\bvon\b|\bот\b"
     r"|message-id|message id|references|in-reply-to|(?:write|send|forward|reply) .{0,20}to|help"
     r"|support|assistance)[^\n@]{0,40}$|(?:sent by|sender is|sender:)\s{1,9}<?$"
 )
@@ -52,11 +54,19 @@ _ROLES = frozenset(
         "no-reply",
         "support",
         "helpdesk",
+        "servicedesk",
+        "hotline",
+        "noc",
+        "security",
         "webmaster",
         "root",
     ]
 )
+_IN_A_ROW = re.compile(r">?[,;/]? ?(?:\w{1,5} (?:\w{1,10} ){0,2})?<?")
 _IDENTIFIER = re.compile(r"[0-9a-f]{16}|^[0-9.]{10}|\.JavaMail\.", re.I)
+_LINK = re.compile(r"https?://[^\s<>\"]{1,2000}")
+_TOUCHED_DOMAIN = re.compile(r"\.[a-z]{2,24}([^\x00-\u02af].*)$", re.I)
+_TOUCHED_LOCAL = re.compile(r"[\u3000-\ud7ff\uff00-\uffef]{1,60}(?=[a-z0-9])", re.I)
 _MOST = 200
 
 Known = Mapping[str, str]
@@ -83,6 +93,12 @@ def find_addresses(text: str) -> list[tuple[str, int]]:
         bare = _PREFIX.sub("", address).lstrip(".'`*|/=?&-~")
         start += len(address) - len(bare)
         local, _, domain = bare.rpartition("@")
+        # Where no blanks are written, words of another script touch the address.
+        if touched := _TOUCHED_DOMAIN.search(domain):
+            domain = domain[: touched.start(1)]
+        if touched := _TOUCHED_LOCAL.match(local):
+            start += touched.end()
+            local = local[touched.end() :]
         local = local.rstrip("'")
         if local and _is_domain(domain):
             found.append((f"{local}@{domain}", start))
@@ -130,6 +146,8 @@ def in_words(
     returned mail.
     """
     excluded = {folded(one) for one in not_these}
+    # In a link stands whom it was made for, or who made it.
+    words = _LINK.sub(lambda found: " " * len(found[0]), words)
     candidates = [
         (unwrapped(address), start)
         for address, start in find_addresses(words)
@@ -138,19 +156,50 @@ def in_words(
     if known is not None:
         return only_known((one for one, _ in candidates), known)
     wanted = {folded(one) for one in returned_to}
-    if both := _distinct(one for one, _ in candidates if folded(one) in wanted):
-        return both
-    candidates = [
-        (one, start)
-        for one, start in candidates
-        if one.rpartition("@")[0].lower() not in _ROLES
-        and not _SENDER_BEFORE.search(words[max(0, start - 60) : start])
-        and not _is_identifier(one)
-    ]
+    both = {folded(one) for one, _ in candidates} & wanted
+    if both:
+        # A report of many may return the mail to one of them: then the others stand as it does.
+        lists = {_line(words, one, at) for one, at in candidates if folded(one) in both}
+        lists.discard(("", "", ""))
+        return _distinct(
+            one
+            for one, at in candidates
+            if folded(one) in both
+            or (_line(words, one, at) in lists and one.partition("@")[0].lower() not in _ROLES)
+        )
+    candidates = _not_for_contact(words, candidates)
     for where in (_AT_LINE_START.search, _AFTER_NAME.search):
         if named := _distinct(one for one, start in candidates if _stands(where, words, start)):
             return named
     return _distinct(one for one, _ in candidates)[:1]
+
+
+def _not_for_contact(words: str, candidates: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """The candidates that are no sender's, no helper's, and no others in a row with these."""
+    kept: list[tuple[str, int]] = []
+    end = -1  # of the last that was left out
+    for one, start in candidates:
+        left_out = (
+            one.rpartition("@")[0].lower() in _ROLES
+            or _SENDER_BEFORE.search(words[max(0, start - 60) : start])
+            or _is_identifier(one)
+            or (end >= 0 and _IN_A_ROW.fullmatch(words[end:start]))
+        )
+        if left_out:
+            end = start + len(one)
+        else:
+            kept.append((one, start))
+    return kept
+
+
+def _line(words: str, address: str, start: int) -> tuple[str, str, str]:
+    """What stands around an address that has a line to itself; empty if other words do, too."""
+    line_start = words.rfind("\n", 0, start) + 1
+    end = start + len(address)
+    before, after = words[line_start:start], words[end : end + 2].partition("\n")[0]
+    if before.strip(" \t<[(") or len(before) > 12 or not (before or after):
+        return ("", "", "")
+    return (before, after, "line")
 
 
 def _stands(where: Callable[[str], object], words: str, start: int) -> bool:

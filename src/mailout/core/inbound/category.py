@@ -46,6 +46,16 @@ class Category(StrEnum):
         """Whether the address is gone."""
         return self in _DEAD
 
+    @property
+    def is_soft(self) -> bool:
+        """Whether it may get mail again some day."""
+        return self in _SOFT
+
+    @property
+    def is_block(self) -> bool:
+        """Whether the receiver will not have mail from us, or not as fast, or not of that kind."""
+        return self in _BLOCKS
+
 
 class Fault(StrEnum):
     """Who would have to change something."""
@@ -71,6 +81,22 @@ class Kind(StrEnum):
 
 _DEAD = frozenset(
     {Category.NO_MAILBOX, Category.NO_DOMAIN, Category.DISABLED, Category.MOVED},
+)
+_SOFT = frozenset(
+    {
+        Category.MAILBOX_FULL,
+        Category.RELAY_DENIED,
+        Category.UNREACHABLE,
+        Category.RECEIVER_ERROR,
+    }
+)
+_BLOCKS = frozenset(
+    {
+        Category.BLOCKED_REPUTATION,
+        Category.BLOCKED_CONTENT,
+        Category.BLOCKED_POLICY,
+        Category.RATE_LIMITED,
+    }
 )
 _FAULTS = {
     **dict.fromkeys((*_DEAD, Category.MAILBOX_FULL), Fault.ADDRESS),

@@ -45,16 +45,32 @@ _HEAD_LINE = re.compile(
 )
 _SURE = re.compile(r"(?mi)^(?:received|return-path|message-id|mime-version|dkim-signature):[ \t]")
 _MESSAGE_ID = re.compile(r"<[^<>\s@]{1,250}@[^<>\s]{1,250}>")
+_MAIL_WORD = (
+    r"(?:message|nachricht\w{0,2}|bericht|mensaje|mensagem|messaggio|wiadomości|сообщени\w|письм\w"
+    r"|e-?mail|mail|meddelande|邮件|信件|郵件|消息|メッセージ|メール)"
+)
+_ID_WORD = r"(?:id\b|identifi\w{2,6}|идентификатор|标识|編號|编号|識別)"
 _SAID_ID = re.compile(
-    r"(?i)message[- ]?id(?:entifier)?[^\n<]{0,30}(<[^<>\s@]{1,250}@[^<>\s]{1,250}>)"
+    rf"(?i)(?:{_MAIL_WORD}[- ]{{0,2}}{_ID_WORD}"
+    rf"|\b{_ID_WORD}[^\n<]{{0,12}}{_MAIL_WORD})[^\n<]{{0,30}}"
+    rf"({_MESSAGE_ID.pattern})"
+)
+_REASON_LINE = re.compile(
+    r"(?mi)^[ \t]{0,4}(?:(?:bounce |failure |error )?reason|error|(?:fehler)?grund|fehler"
+    r"|motif|raison|motivo|причина|ошибка|powód|reden|退信原因|失败原因|失敗原因|原因|エラー|理由)"
+    r"\w{0,12}[ \t]{0,3}[:：]"
 )
 _QUOTED = re.compile(r"(?m)^[>|][> |]{0,8}[^\n]*$")
 
 
 def split_text(text: str) -> tuple[str, str]:
     """The words of a text before the returned mail, and the returned mail; either may be empty."""
-    starts = [found.start() for found in (_DASHED.search(text), _PLAIN.search(text)) if found]
     head = _head_start(text)
+    marks = (found.start() for found in (_DASHED.search(text), _PLAIN.search(text)) if found)
+    # Some name what was in the mail under such a line, and below that why it came back.
+    starts = [
+        at for at in marks if head is not None or not _REASON_LINE.search(text[at : at + 900])
+    ]
     if head is not None:
         starts.append(head)
     at = min((start for start in starts if text[:start].strip()), default=len(text))

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from mailout.store.asked_tables import metadata
+from mailout.store.inbound_tables import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)

@@ -7,7 +7,7 @@ from alembic import op
 from mailout.store.columns import UtcTime
 
 revision = "0009"
-down_revision = "0006"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
@@ -15,7 +15,7 @@ _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _REASONS = ("by hand", "dead", "complained", "erased", "shared", "merged")
 _KINDS = (
     "deferred", "refused", "unknown", "expired", "bounced", "complained", "left", "returned",
-    "merged",
+    "delayed", "auto-replied", "challenged", "replied", "paused", "stopped", "lifted", "merged",
 )  # fmt: skip
 
 
