@@ -54,6 +54,7 @@ bench: $(VENV)/installed-for-tests
 	$(BIN)/python benchmarks/compile.py
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/segments.py $(ARGS)
+	$(BIN)/python benchmarks/export.py $(ARGS)
 
 chaos: $(VENV)/installed-for-tests
 	$(BIN)/python benchmarks/chaos.py $(ARGS)
