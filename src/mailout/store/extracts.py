@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Select, String, Table, case, func, or_, select, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    Table,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    type_coerce,
+)
 from sqlalchemy import cast as as_type
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
@@ -65,10 +76,11 @@ def _query(tx: Tx, list_id: str) -> Select[tuple[object, ...]]:
         joined = func.replace(func.substr(_text(SUBSCRIPTION.c.joined_at), 1, 19), " ", "T")
     else:
         # One pass over all tags; a look for each person takes PostgreSQL much longer.
-        in_order = aggregate_order_by(SUBSCRIBER_TAG.c.tag, SUBSCRIBER_TAG.c.tag)
+        in_order = aggregate_order_by(literal_column("';'"), SUBSCRIBER_TAG.c.tag)
         all_tags = (
             select(
-                SUBSCRIBER_TAG.c.subscriber_id, func.string_agg(in_order, ";").label("joined_tags")
+                SUBSCRIBER_TAG.c.subscriber_id,
+                func.string_agg(SUBSCRIBER_TAG.c.tag, in_order).label("joined_tags"),
             )
             .group_by(SUBSCRIBER_TAG.c.subscriber_id)
             .subquery()
