@@ -76,7 +76,9 @@ def _query(tx: Tx, list_id: str) -> Select[tuple[object, ...]]:
         joined = func.replace(func.substr(_text(SUBSCRIPTION.c.joined_at), 1, 19), " ", "T")
     else:
         # One pass over all tags; a look for each person takes PostgreSQL much longer.
-        in_order = aggregate_order_by(literal_column("';'"), SUBSCRIBER_TAG.c.tag)
+        in_order: ColumnElement[str] = aggregate_order_by(
+            literal_column("';'"), SUBSCRIBER_TAG.c.tag
+        )
         all_tags = (
             select(
                 SUBSCRIBER_TAG.c.subscriber_id,
