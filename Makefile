@@ -57,6 +57,7 @@ bench: $(VENV)/installed-for-tests
 	$(BIN)/python benchmarks/receive.py $(ARGS)
 	$(BIN)/python benchmarks/backup.py $(ARGS)
 	$(BIN)/python benchmarks/roster.py $(ARGS)
+	$(BIN)/python benchmarks/export.py $(ARGS)
 
 chaos: $(VENV)/installed-for-tests
 	$(BIN)/python benchmarks/chaos.py $(ARGS)

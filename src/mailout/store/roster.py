@@ -177,6 +177,18 @@ def in_state(state: SubscriptionState) -> ColumnElement[bool]:
     return SUBSCRIPTION.c.state == state
 
 
+def has_id(tx: Tx, ids: Sequence[int]) -> ColumnElement[bool]:
+    """The condition that the joined subscriber is one of at most `KEYS`."""
+    return among(tx, SUBSCRIBER.c.id, ids)
+
+
+def has_tag(tag: str) -> ColumnElement[bool]:
+    """The condition that the joined subscriber has that tag."""
+    return SUBSCRIBER.c.id.in_(
+        select(SUBSCRIBER_TAG.c.subscriber_id).where(SUBSCRIBER_TAG.c.tag == tag)
+    )
+
+
 def count(tx: Tx, where: ColumnElement[bool], list_id: str) -> int:
     """How many people of the list, in whatever state, `where` is true of."""
     number = tx.scalar(
