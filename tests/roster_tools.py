@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from mailout.core.site import Site
 from mailout.roster import importing
-from mailout.roster.importing import ImportReport, Order
+from mailout.roster.counting import ImportReport
+from mailout.roster.importing import Order
 from mailout.store.engine import Store
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mailout.core.address import Address, BadAddress, _is_plain, _parse_by_library
+from mailout.core.address import Address, BadAddress, Parser, _is_plain, _parse_by_library
 
 KEY = b"k" * 32
 
@@ -32,6 +32,32 @@ _ending = st.sampled_from(
 def test_what_is_plain_is_what_the_library_reads(text: str) -> None:
     if _is_plain(text):
         assert Address.parse(text) == _parse_by_library(text)
+
+
+_parser = Parser(KEY)  # one for all examples: it remembers domains
+_few_domains = st.sampled_from(
+    ["x.org", "X.Org", "a.test", "b--c.org", "письмо.рф", "x", "-x.org", "", "x.org.", "1.2"]
+)
+
+
+@settings(max_examples=600)
+@given(
+    st.builds(lambda local, domain: f"{local}@{domain}", _local | st.text(max_size=5), _few_domains)
+    | st.text(max_size=40)
+    | st.builds(lambda local, domain: f" {local}@{domain}.org", _local, _domain)
+)
+@example("a" * 65 + "@x.org")
+@example("a." * 32 + "b@x.org")
+@example("a@" + "b" * 62 + ".org")
+def test_the_parser_of_many_agrees_with_that_of_one(text: str) -> None:
+    try:
+        expected = Address.parse(text)
+    except BadAddress as error:
+        with pytest.raises(BadAddress) as caught:
+            _parser.parse(text)
+        assert str(caught.value) == str(error)
+        return
+    assert _parser.parse(text) == (expected, expected.key(KEY))
 
 
 @settings(max_examples=400)

@@ -8,7 +8,7 @@ import pytest
 
 from command_line import CommandLine
 from mailout.core.site import Site
-from mailout.roster.importing import ImportReport
+from mailout.roster.counting import ImportReport
 from mailout.store.engine import Store
 from roster_tools import Import, import_into
 

@@ -26,7 +26,9 @@ def test_import_prints_one_object(shell: CommandLine) -> None:
         "rows_read": 4, "added": 2, "updated": 0, "unchanged": 0, "duplicates": 1,
         "refused": [{"row": 4, "value": "nope", "why": "An email address must have an @-sign"}],
         "warnings": [], "by_status": {"active": 2}, "by_tag": {"gate": 2, "unions": 1},
-        "by_language": {"ru": 1, "de": 1}, "dry_run": False,
+        "by_language": {"ru": 1, "de": 1}, "dry_run": False, "refused_count": 1,
+        "warnings_count": 0, "roles": 0, "import_id": 1, "preset": "none", "kind": "csv",
+        "encoding": "utf-8", "delimiter": "comma", "says": [],
     }  # fmt: skip
     assert shell.import_people(PEOPLE, "--json", "--tag", "gate").json["unchanged"] == 2
 

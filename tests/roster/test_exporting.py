@@ -6,28 +6,39 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import openpyxl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from command_line import CommandLine
 from mailout.core.address import Address
-from mailout.core.site import Site
+from mailout.core.errors import UsageError
+from mailout.core.site import SegmentSettings, Site
 from mailout.core.subscription import SubscriptionState
-from mailout.roster import exporting, people
+from mailout.core.suppression import SuppressionReason
+from mailout.roster import exporting
 from mailout.roster.entry import unquoted
-from mailout.roster.exporting import harmless
-from mailout.roster.people import Selection
+from mailout.roster.exporting import Form, harmless
+from mailout.roster.selecting import Selection
+from mailout.store import export_log, members, suppressions
 from mailout.store.engine import Store
-from roster_tools import Import, import_into
+from roster_tools import NOW, Import, import_into
 
 DANGEROUS = "=+-@\t\r\n＝＋－＠"
 
 
 def exported(site: Site, store: Store, selection: Selection = Selection()) -> str:  # noqa: B008
-    found = people.listed(site, store, selection)
-    return "".join(exporting.csv_lines(found, selection))
+    return written(site, store, selection, Form.CSV).decode()
+
+
+def written(site: Site, store: Store, selection: Selection, form: Form, reason: str = "") -> bytes:
+    out = io.BytesIO()
+    exporting.write(site, store, selection, form, out, reason, lambda: NOW)
+    return out.getvalue()
 
 
 @given(st.text(alphabet=DANGEROUS + "'ab", max_size=8) | st.text(max_size=30))
@@ -51,9 +62,10 @@ def test_a_line_a_person_and_list(site: Site, store: Store, take: Import) -> Non
     ]
     only = exported(site, store, Selection("bulletin", state=SubscriptionState.PAUSED))
     assert [line.split(",")[0] for line in only.splitlines()] == ["address", "b@x.org"]
-    selection = Selection()
-    found = people.listed(site, store, selection)
-    objects = [json.loads(line) for line in exporting.json_lines(found, selection)]
+    lines = written(site, store, Selection(), Form.JSON_LINES).decode().splitlines()
+    objects = [json.loads(line) for line in lines]
+    assert json.loads(written(site, store, Selection(), Form.JSON)) == objects
+    assert json.loads(written(site, store, Selection(tag="none"), Form.JSON)) == []
     assert objects[0]["address"] == "=cmd@x.org" and objects[0]["tags"] == ["a", "b"]
     assert [one["list"] for one in objects] == ["bulletin", "appeals", "bulletin"]
 
@@ -140,3 +152,101 @@ def test_the_people_of_the_demo(site: Site, take: Import, file: str) -> None:
     assert all("@" not in refused.value or " " in refused.value for refused in report.refused)
     assert len(report.by_language) == 4
     assert Address.parse("a@x.org").key(site.keys.address)
+
+
+def test_the_status_of_whom_we_do_not_mail_says_why(site: Site, store: Store, take: Import) -> None:
+    take("email\na@x.org\nb@x.org\nc@x.org\nd@works.example.org\ne@x.org\n")
+    reasons = (SuppressionReason.COMPLAINED, SuppressionReason.DEAD, SuppressionReason.SHARED)
+    with store.writing() as tx:
+        for name, reason in zip("abc", reasons, strict=True):
+            key = Address.parse(f"{name}@x.org").key(site.keys.address)
+            suppressions.add(tx, key, reason, NOW, list_id="bulletin" if name == "b" else "")
+        suppressions.add_domain(tx, "works.example.org", NOW)
+    rows = list(csv.DictReader(io.StringIO(exported(site, store))))
+    assert [row["status"] for row in rows] == [
+        "complained", "bounced", "blocklisted", "blocklisted", "active"
+    ]  # fmt: skip
+
+
+def test_own_fields_are_columns(site: Site, store: Store, take: Import) -> None:
+    take("email\na@x.org\nb@x.org\n")
+    held = {"branch": "=rail", "member": True, "shifts": ["early", "late"], "signatory": {"x": 1}}
+    with store.writing() as tx:
+        members.change(tx, 1, fields=held)
+    rows = list(csv.DictReader(io.StringIO(exported(site, store))))
+    assert [rows[0][f"fields.{name}"] for name in ("branch", "member", "shifts")] == [
+        "'=rail", "yes", "early;late"
+    ]  # fmt: skip
+    assert rows[1]["fields.branch"] == "" and "fields.signatory" not in rows[0]
+    first = json.loads(written(site, store, Selection(), Form.JSON_LINES).splitlines()[0])
+    assert first["fields"] == {"branch": "=rail", "member": True, "shifts": ["early", "late"]}
+
+
+def test_a_workbook_holds_texts_alone(site: Site, store: Store, take: Import) -> None:
+    take('email,name\n=cmd@x.org,"=1+1"\n')
+    book = openpyxl.load_workbook(io.BytesIO(written(site, store, Selection(), Form.XLSX)))
+    head, row = list(book["people"].iter_rows())
+    assert [cell.value for cell in head] == list(exporting.COLUMNS)
+    assert [cell.value for cell in row[:2]] == ["'=cmd@x.org", "'=1+1"]
+    assert {cell.data_type for cell in row if cell.value} == {"s"}
+
+
+def test_sensitive_segments_need_a_reason_and_all_is_logged(
+    site: Site, store: Store, take: Import
+) -> None:
+    take("email,tags\na@x.org,unions\nb@x.org,\n")
+    one = site.lists["bulletin"]
+    segments = dict(one.settings.segments)
+    segments["unions"] = SegmentSettings(rule="tag = unions", sensitive=True)
+    segments["both"] = SegmentSettings(rule="segment unions or tag = press")
+    segments["press"] = SegmentSettings(rule="tag = press")
+    changed = replace(one, settings=replace(one.settings, segments=segments))
+    site.lists["bulletin"] = changed  # type: ignore[index]
+    for selection in (
+        Selection(segment="unions"),
+        Selection(segment="both"),
+        Selection(rule="segment unions"),
+        Selection(tag="unions"),
+        Selection(),
+    ):
+        with pytest.raises(UsageError, match="sensitive"):
+            written(site, store, selection, Form.CSV)
+    written(site, store, Selection(segment="press"), Form.CSV)
+    written(site, store, Selection(segment="unions"), Form.JSON_LINES, "asked by the board")
+    rule = Selection(rule='name = "Anna" or tag = press')
+    written(site, store, rule, Form.CSV, "a count")
+    with store.reading() as tx:
+        found = export_log.listed(tx)
+    assert [(one.what, one.rows, one.reason) for one in found] == [
+        ("list bulletin; a rule about name, tag", 0, "a count"),
+        ("segment bulletin/unions", 1, "asked by the board"),
+        ("segment bulletin/press", 0, ""),
+    ]
+    assert all(one.ended_at for one in found)
+
+
+def test_an_export_that_breaks_off_says_so(site: Site, store: Store, take: Import) -> None:
+    take("email\na@x.org\n")
+
+    class Full(io.BytesIO):
+        def write(self, text: object) -> int:
+            raise OSError("no room")
+
+    with pytest.raises(OSError, match="no room"):
+        exporting.write(site, store, Selection(), Form.CSV, Full(), "", lambda: NOW)
+    with store.reading() as tx:
+        assert export_log.listed(tx)[0].ended_at is None
+
+
+def test_lists_as_csv_keep_their_order(shell: CommandLine, take: Import) -> None:
+    take("email,name\n+a@x.org,Z\nb@x.org,Y\nc@x.org,X\n")
+    said = shell("subscribers", "list", "--sort", "name", "--limit", "2", "--csv").out
+    assert [line.split(",")[0] for line in said.splitlines()] == ["address", "c@x.org", "b@x.org"]
+    said = shell("subscribers", "list", "--sort", "-name", "--limit", "2", "--json")
+    assert [one["name"] for one in said.json] == ["Z", "Y"]
+    said = shell("subscribers", "list", "--sort", "name", "--limit", "2", "--page", "2", "--json")
+    assert [one["name"] for one in said.json] == ["Z"]
+    said = shell("subscribers", "list", "--rule", "name = Y", "--json")
+    assert [one["address"] for one in said.json] == ["b@x.org"]
+    assert "list" not in shell("exports").err
+    assert shell("exports", "--json").json[0]["rows"] == 2

@@ -67,7 +67,7 @@ def test_a_crash_leaves_whole_chunks(
     def failing(size: int) -> bytes:
         nonlocal drawn
         drawn += 1
-        if drawn > 15:
+        if drawn == 2:  # in the second chunk
             raise KeyboardInterrupt
         return secrets.token_bytes(size)
 
@@ -82,6 +82,8 @@ def test_a_crash_leaves_whole_chunks(
     }
     report = accounted(import_into(site, store, file))
     assert (report.added, report.unchanged) == (15, 10)
+    assert report.says == ("went on with import 1, which was broken off",)
+    assert report.import_id == 1
     with store.reading() as tx:
         assert consents.first_broken(tx, "bulletin") is None
 

@@ -94,7 +94,8 @@ def test_a_dry_run_reports_the_same_and_writes_nothing(
     dry = accounted(take(file, dry_run=True))
     assert dump(store) == before
     wet = accounted(take(file))
-    assert replace(dry, dry_run=False) == wet
+    assert dry.import_id == 0 and wet.import_id
+    assert replace(dry, dry_run=False, import_id=wet.import_id) == wet
     assert (wet.added, wet.updated, wet.unchanged, wet.duplicates) == (2, 1, 1, 2)
     assert wet.by_tag == {"t": 1, "u": 1, "v": 1, "w": 1}
     assert wet.by_status == {"active": 2, "paused": 1, "pending": 1}

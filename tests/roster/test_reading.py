@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mailout.core.errors import BadFile, MailoutError, UsageError
-from mailout.roster import columns, reading
+from mailout.roster import columns, reading, source
 from mailout.roster.reading import Broken, Row, Table
 
 TEXT = "email;name\r\nanna@example.org;Анна\r\nb@example.org;Бёлль\r\n"
@@ -18,8 +18,8 @@ TEXT = "email;name\r\nanna@example.org;Анна\r\nb@example.org;Бёлль\r\n"
 
 def table(raw: bytes | str, encoding: str = "") -> Table:
     raw = raw.encode() if isinstance(raw, str) else raw
-    source = reading.inspect(io.BytesIO(raw), "people.csv", encoding)
-    return reading.read(source, columns.fit)
+    found = source.inspect(io.BytesIO(raw), "people.csv", encoding)
+    return reading.read(found, columns.fit)
 
 
 def rows(raw: bytes | str, encoding: str = "") -> list[Row | Broken]:
@@ -82,13 +82,45 @@ def test_one_column() -> None:
     assert cells("E-Mail\na@b.org\n\n  \nc@d.org") == [("a@b.org",), ("c@d.org",)]
 
 
-def test_a_wrong_encoding_names_line_and_byte() -> None:
-    raw = b"email,name\na@b.org,Anna\nb@b.org,B\xf6ll\n"
+def test_two_encodings_in_one_file_are_named_with_line_and_byte() -> None:
+    raw = "email,name\na@b.org,Бёлль\n".encode() + b"b@b.org,B\xf6ll\n"
     with pytest.raises(BadFile) as caught:
         table(raw)
-    assert str(caught.value).startswith("people.csv:3: byte 34 (0xf6) is not utf-8")
+    assert str(caught.value).startswith("people.csv:3: byte 40 (0xf6) is not utf-8")
     assert "--encoding" in str(caught.value)
     assert cells(raw, "latin-1")[1] == ("b@b.org", "Böll")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("cp1251", ["Анна Орлова", "Борис", "ПЁТР ЖУКОВ"]),
+        ("cp1251", ["Олег"]),
+        ("koi8-r", ["Анна Орлова", "Борис", "Эльвира Щукина"]),
+        ("koi8-r", ["Олег"]),
+        ("cp1252", ["Jörg Müller", "José Núñez", "Zoë", "Anne-Hélène"]),
+        ("cp1252", ["Böll"]),
+        ("cp1252", ["O’Brien, “Bo” Søren"]),
+    ],
+)
+def test_an_encoding_with_one_byte_a_letter_is_told_by_its_words(
+    encoding: str, names: list[str]
+) -> None:
+    text = "email;name\n" + "".join(f"p{n}@b.org;{name}\n" for n, name in enumerate(names))
+    found = source.inspect(io.BytesIO(text.encode(encoding)), "people.csv")
+    assert (found.encoding, found.guessed) == (encoding, True)
+    assert [cells[1] for cells in cells(text.encode(encoding))] == names
+
+
+def test_what_is_no_word_is_not_guessed() -> None:
+    for raw in (b"email\n\xff\n", b"email\n\x8d\x8d\x8d@x.org\n", bytes(range(256)) * 3):
+        with pytest.raises(BadFile):
+            table(raw)
+
+
+def test_a_file_cut_off_within_a_letter_is_still_utf_8() -> None:
+    with pytest.raises(BadFile, match=r"people.csv:2: the file ends within a letter \(byte 12\)"):
+        table("email\nanna,Ж\n".encode()[:-2])
 
 
 @pytest.mark.parametrize("before", [0, 1, 65_535, 65_536, 65_537, 200_001])
@@ -100,9 +132,11 @@ def test_a_wrong_byte_is_found_anywhere(before: int) -> None:
         table(raw[:-2])
 
 
-def test_utf_16_without_a_mark_is_named() -> None:
-    with pytest.raises(BadFile, match="--encoding utf-16-le"):
-        table("email,name\na@b.org,A\n".encode("utf-16-le"))
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_found_by_its_zeros(encoding: str) -> None:
+    raw = "email,name\na@b.org,Анна\n".encode(encoding)
+    assert source.inspect(io.BytesIO(raw), "people.csv").encoding == encoding
+    assert cells(raw) == [("a@b.org", "Анна")]
 
 
 @pytest.mark.parametrize(

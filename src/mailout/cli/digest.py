@@ -44,7 +44,7 @@ from mailout.publish import digest as composing
 from mailout.publish import sources
 from mailout.send import digest as sends
 from mailout.send import plan
-from mailout.store import digests, dispatches, issues
+from mailout.store import digests, dispatches, issues, partners
 from mailout.store.digests import Missed
 from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Store
@@ -245,6 +245,8 @@ def _ordered(
     if not issue.is_approved:
         with store.writing() as tx:
             issues.approve(tx, issue, now)
+    with store.writing() as tx:
+        partners.catch_up(tx, site.keys.partners, now)
     return sends.order(store, mailing_list, issue, missed, now)
 
 

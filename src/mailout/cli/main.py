@@ -18,7 +18,12 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("site", "Make a new site that sends on the first try."),
     "demo": ("demo", "Show the whole trip on a scratch site, on this machine only."),
     "doctor": ("doctor", "Check the site, its store, its relay and its pages."),
-    "subscribers": ("subscribers", "Import, list, show, add, tag, export and erase people."),
+    "subscribers": (
+        "subscribers",
+        "Import, list, show, add, edit, merge, export, erase people.",
+    ),
+    "suppressions": ("suppressions", "Say who is never mailed, by address or domain."),
+    "exports": ("exports", "List the exports of people that were made."),
     "consent": ("consent", "Show, verify and export how people agreed."),
     "sheets": ("sheets", "Print sheets to sign up on."),
     "signatories": ("signatories", "Name who agreed to be named as a supporter."),

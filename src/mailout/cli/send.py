@@ -31,7 +31,7 @@ from mailout.core.site import MailingList, SegmentName, Site
 from mailout.publish import sources
 from mailout.send import plan
 from mailout.send.plan import Target
-from mailout.store import dispatches, issues
+from mailout.store import dispatches, issues, partners
 from mailout.store.audiences import Audience, Choice
 from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Store
@@ -220,6 +220,7 @@ def _begin(site: Site, store: Store, order: _Order, issue: Issue, dispatch: Disp
     elif why and not order.yes:
         ask_for_count(plan.preview(store, _choice(order, issue), now).total)
     with store.writing() as tx:
+        partners.catch_up(tx, site.keys.partners, now)
         plan.enqueue(tx, order.mailing_list, dispatch, now)
     refresh(site, store)  # before the first mail, which links there
     return True

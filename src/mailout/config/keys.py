@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import re
 import secrets
 import stat
 from collections.abc import Mapping
@@ -15,11 +16,18 @@ from typing import Any
 from mailout.config import toml
 from mailout.core.errors import BadFile, MailoutError
 from mailout.core.keys import Keys
+from mailout.core.partnership import NAME
 from mailout.core.token import Key, Ring
 
 FILE = "keys.toml"
 _SINGLE = ("address", "message_id")
 _RINGS = ("undo", "return_path")
+_PARTNERS = "partners"
+_PARTNERS_HEAD = """
+# One secret for each organisation with which suppressions are shared (docs/suppressions.md).
+# `mailout suppressions partner` writes and takes away the lines.
+[partners]
+"""
 
 _HEAD = """\
 # The secrets of this site, made on {day}. Keep a copy in a safe place, never in git.
@@ -44,8 +52,8 @@ def write_new(root: Path) -> Path:
     """The file of fresh keys just written, mode 0600. Raises: MailoutError if there is one."""
     path = path_of(root)
     lines = [_HEAD.format(day=datetime.now(UTC).date().isoformat())]
-    lines += [f'{name} = "{_fresh()}"' for name in _SINGLE]
-    lines += [f'\n[[{name}]]\nnumber = 1\nsecret = "{_fresh()}"' for name in _RINGS]
+    lines += [f'{name} = "{fresh()}"' for name in _SINGLE]
+    lines += [f'\n[[{name}]]\nnumber = 1\nsecret = "{fresh()}"' for name in _RINGS]
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -78,7 +86,7 @@ def read(root: Path) -> Keys:
             fix=f"Run `chmod 600 {shown}`.",
         )
     values, _ = toml.read(path, shown)
-    unknown = sorted(set(values) - {*_SINGLE, *_RINGS})
+    unknown = sorted(set(values) - {*_SINGLE, *_RINGS, _PARTNERS})
     if unknown:
         raise BadFile(f"unknown key `{unknown[0]}`", where=shown)
     return Keys(
@@ -86,11 +94,57 @@ def read(root: Path) -> Keys:
         message_id=_secret(values, "message_id", shown),
         undo=_ring(values, "undo", shown),
         return_path=_ring(values, "return_path", shown),
+        partners=_partners(values, shown),
     )
 
 
-def _fresh() -> str:
+def fresh() -> str:
+    """A new secret of 32 bytes, in base64."""
     return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def decoded(text: str, where: str) -> bytes:
+    """The bytes of a secret that somebody gave us in base64. Raises: BadFile if it is none."""
+    return _secret({"secret": text.strip()}, "secret", where)
+
+
+def set_partner(root: Path, name: str, secret: str) -> None:
+    """Nothing, once the file has that secret (base64) for the partner, and no other; with an empty
+    one it has none. The file is replaced in one step."""
+    path = path_of(root)
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    head = next((at for at, line in enumerate(lines) if line.strip() == f"[{_PARTNERS}]"), None)
+    if head is None:
+        lines += _PARTNERS_HEAD.splitlines(keepends=True)
+        head = len(lines) - 1
+    own = re.compile(rf'\s*"?{re.escape(name)}"?\s*=')
+    end = next((at for at in range(head + 1, len(lines)) if lines[at].startswith("[")), len(lines))
+    kept = [line for line in lines[head + 1 : end] if not own.match(line)]
+    added = [f'{name} = "{secret}"\n'] if secret else []
+    _replace(path, "".join([*lines[: head + 1], *added, *kept, *lines[end:]]))
+
+
+def _replace(path: Path, text: str) -> None:
+    new = path.with_name(path.name + ".new")
+    new.unlink(missing_ok=True)
+    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+
+
+def _partners(values: Mapping[str, Any], shown: str) -> dict[str, bytes]:
+    table = values.get(_PARTNERS, {})
+    if not isinstance(table, dict):
+        raise BadFile(f"`{_PARTNERS}` is no table of secrets", where=shown)
+    for name in table:
+        if not NAME.fullmatch(name):
+            raise BadFile(
+                f"a partner cannot be called `{name}`: use a-z, 0-9 and hyphens", where=shown
+            )
+    return {name: _secret(table, name, shown) for name in table}
 
 
 def _ring(values: Mapping[str, Any], name: str, shown: str) -> Ring:

@@ -23,7 +23,13 @@ _PLAIN = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
 )
+_LOCAL = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,64}(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,64})*"
+).fullmatch
 _SPECIAL_ENDINGS = (".test", ".invalid", ".local", ".localhost", ".example", ".arpa", ".onion")
+
+
+_MOST_DOMAINS = 50_000  # that a parser remembers: a few megabytes
 
 
 class BadAddress(ValueError):
@@ -94,6 +100,36 @@ class Address:
 
     def __str__(self) -> str:
         return self.text
+
+
+class Parser:
+    """Parses many addresses of few domains: what it saw of a domain it does not look at again."""
+
+    def __init__(self, secret: bytes) -> None:
+        self.secret = secret
+        self.plain: dict[str, str] = {}  # domains as typed, and as stored; none that is not plain
+
+    def parse(self, text: str) -> tuple[Address, str]:
+        """What `Address.parse` gives, and its key. Raises: BadAddress."""
+        typed = text.strip()
+        local, _, domain = typed.rpartition("@")
+        lower = self.plain.get(domain)
+        if lower is None:
+            lower = self._domain(domain)
+        if lower and len(local) <= 64 and len(typed) <= MAX_LENGTH and _LOCAL(local):
+            # ASCII in NFC is itself, and its lower case is what case folding gives.
+            key = hmac.digest(self.secret, typed.lower().encode(), "sha256")[:16].hex()
+            return Address(typed, local, lower), key
+        address = Address.parse(typed)
+        return address, address.key(self.secret)
+
+    def _domain(self, domain: str) -> str:
+        """The domain as stored, remembered, if it is a plain one; else empty."""
+        if not _is_plain(f"a@{domain}"):
+            return ""
+        if len(self.plain) >= _MOST_DOMAINS:
+            self.plain.clear()
+        return self.plain.setdefault(domain, domain.lower())
 
 
 def stored_domain(typed: str) -> str:

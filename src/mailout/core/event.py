@@ -34,3 +34,4 @@ class EventKind(StrEnum):
     PAUSED = "paused"
     STOPPED = "stopped"
     LIFTED = "lifted"
+    MERGED = "merged"

@@ -184,12 +184,14 @@ class Brand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentSettings:
-    """`[segments.NAME]` of a list: a rule, a label per language, and who may choose it."""
+    """`[segments.NAME]` of a list: a rule, a label per language, and who may choose it. Exports of
+    the people of a `sensitive` one need a reason."""
 
     __pydantic_config__: ClassVar = _STRICT
     rule: str
     label: Mapping[str, str] = field(default_factory=dict)
     choosable: bool = False
+    sensitive: bool = False
 
     @property
     def tag(self) -> str:

@@ -72,6 +72,14 @@ def leave_token(random: bytes) -> str:
     return base64.urlsafe_b64encode(random).rstrip(b"=").decode()
 
 
+def leave_tokens(random: bytes) -> list[str]:
+    """The texts of many leave tokens, of which each takes 16 of the random bytes."""
+    # Filled up to 18 bytes, each is 24 characters of one long text, and the first 22 are its own.
+    filled = b"".join([random[at : at + 16] + b"\0\0" for at in range(0, len(random), 16)])
+    text = base64.urlsafe_b64encode(filled).decode()
+    return [text[at : at + LEAVE_LENGTH] for at in range(0, len(text), 24)]
+
+
 def link_token(random: bytes) -> str:
     """The text of a mailed link's token from 16 random bytes: 22 url-safe characters."""
     return leave_token(random)

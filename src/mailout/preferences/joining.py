@@ -91,7 +91,7 @@ def ask(site: Site, store: Store, asked: SignUp, now: datetime, random: Random) 
     )
     token = link_token(random(16))
     with store.writing() as tx:
-        kind, withheld = _answer(tx, asked.list_id, key, abuse_key, now)
+        kind, withheld = _answer(tx, asked, key, abuse_key, now)
         said: dict[str, str] = {"token": token} if kind is LetterKind.CONFIRM else {}
         letters.add(
             tx,
@@ -115,12 +115,12 @@ def ask(site: Site, store: Store, asked: SignUp, now: datetime, random: Random) 
 
 
 def _answer(
-    tx: Tx, list_id: str, key: str, abuse_key: str, now: datetime
+    tx: Tx, asked: SignUp, key: str, abuse_key: str, now: datetime
 ) -> tuple[LetterKind, bool]:
     """The letter for an address, and whether it is withheld."""
-    reasons = members.reasons(tx, key, list_id)
+    reasons = members.reasons(tx, key, asked.list_id, domain=asked.address.domain)
     sent = letters.moments(tx, abuse_key, SIGN_UP, now - COUNTED_FOR)
-    state = members.state_of(tx, key, list_id)
+    state = members.state_of(tx, key, asked.list_id)
     kind = LetterKind.KNOWN if state in _MEMBER and not reasons else LetterKind.CONFIRM
     withheld = SuppressionReason.BY_HAND in reasons or not may_sign_up(sent, now)
     return kind, withheld
@@ -159,7 +159,10 @@ def confirm(site: Site, store: Store, token: str, now: datetime, random: Random)
         found = requests.take(tx, RequestPurpose.JOIN, token, now)
         if found is None:
             return None  # the other of two clicks was first
-        if SuppressionReason.BY_HAND in members.reasons(tx, found.address_key, found.list_id):
+        said: Any = found.said
+        domain = Address.stored(said["address"]).domain
+        reasons = members.reasons(tx, found.address_key, found.list_id, domain=domain)
+        if SuppressionReason.BY_HAND in reasons:
             return None
         requests.drop(tx, RequestPurpose.JOIN, found.address_key, found.list_id)
         subscriber_id = _take_in(tx, site, found, now)

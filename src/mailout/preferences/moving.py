@@ -35,7 +35,7 @@ def ask(
     token = link_token(random(16))
     with store.writing() as tx:
         sent = letters.moments(tx, abuse_key, SIGN_UP, now - COUNTED_FOR)
-        by_hand = SuppressionReason.BY_HAND in members.reasons(tx, key, list_id)
+        by_hand = SuppressionReason.BY_HAND in members.reasons(tx, key, list_id, domain=new.domain)
         withheld = by_hand or not may_sign_up(sent, now)
         other = people.find(tx, key)
         known = other is not None and other.id != person.id

@@ -234,7 +234,9 @@ def _save_list(
             _leave(tx, person, list_id, held, now)
         return
     if not is_on:
-        if SuppressionReason.BY_HAND in members.reasons(tx, person.address_key, list_id):
+        domain = Address.stored(person.address).domain
+        reasons = members.reasons(tx, person.address_key, list_id, domain=domain)
+        if SuppressionReason.BY_HAND in reasons:
             return
         wording = wording_of(site.lists[list_id], wanted.language)
         members.lift(tx, person.address_key, list_id)

@@ -1,13 +1,19 @@
-"""Columns: which field each column of a file is, by its name or by `--map COL=FIELD`."""
+"""Columns: which field each column of a file is, by its name, a preset or `--map COLUMN=FIELD`.
+
+`--map` prevails over the preset, and that over the names that are known everywhere.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailout.core.address import Address, BadAddress
 from mailout.core.errors import BadFile, UsageError, nearest, place
+from mailout.core.segment import RESERVED
+from mailout.roster import presets
+from mailout.roster.presets import Preset
 from mailout.roster.reading import Row, shown
 
 # The first name that a file has is the column; "Address" is the postal one where
@@ -21,101 +27,213 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "country": ("country", "country code"),
     "tags": ("tags", "tag", "segments", "segment", "labels"),
     "status": ("status", "subscription status", "subscriber status"),
+    "opt_in_time": ("optin time", "opt in time", "opt in date", "opted in at"),
+    "confirm_time": ("confirm time", "confirmed at", "confirmation time"),
     "list": ("list",),
     # Passed over without a word: the store keeps its own time of joining.
     "joined": ("joined", "date", "created", "created at", "joined at", "subscription date"),
+    # Those of our own mend files.
+    "mended": ("mailout row", "mailout why"),
 }
-FIELDS = tuple(name for name in _NAMES if name not in ("list", "joined"))
-"""What `--map` can name; the `list` and `joined` columns are those of our own exports."""
+FIELDS = (
+    "email", "name", "first_name", "last_name", "language", "country", "tags", "status", "left",
+    "opt_in_time", "ignore",
+)  # fmt: skip
+"""What `--map` can name, besides `fields.NAME`."""
+
+OWN = "fields."
+"""Before the name of a custom field."""
 
 # Columns that other systems fill in only for people who left or whose address died.
-_LEFT = re.compile(r"unsub\w*|opted? out|opt out|clean time|cleaned|email disabled|blacklisted")
-_MANY = frozenset({"tags", "status", "left"})
-_ALIASES = {"address": "email", "e-mail": "email", "lang": "language", "tag": "tags"}
+_LEFT = re.compile(r"unsub\w*|opted? out|opt out|email disabled|blacklisted")
+_DEAD = re.compile(r"clean time|cleaned|bounced at")
+_IP = re.compile(r"(?:.* )?ip(?: address)?")
+_FIELD_NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
+_QUIET = frozenset({"joined", "mended", "ip", "ignore"})  # more than one column does no harm
+_MANY = frozenset({"tags", "status", "left", "dead", *_QUIET})
+_ALIASES = {
+    "address": "email", "e-mail": "email", "lang": "language", "tag": "tags",
+    "none": "ignore", "unsubscribed": "left", "optin": "opt_in_time",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The positions of each field in a row, and the columns that no field takes."""
+    """The positions of each field in a row, the columns that no field takes, and those with IP
+    addresses, which are dropped."""
 
     positions: Mapping[str, tuple[int, ...]]
     ignored: tuple[str, ...]
+    preset: Preset = presets.NONE
+    dropped: tuple[str, ...] = ()
 
-    def first(self, field: str, cells: Sequence[str]) -> str:
-        """The cell of a field; empty if the file has no such column."""
+    def at(self, field: str) -> int:
+        """Where the cell of a field is; -1 if the file has no such column."""
         places = self.positions.get(field)
-        return cells[places[0]] if places else ""
+        return places[0] if places else -1
 
-    def every(self, field: str, cells: Sequence[str]) -> list[str]:
-        """The cells of a field that may have several columns."""
-        return [cells[place] for place in self.positions.get(field, ())]
+    @property
+    def own(self) -> dict[str, int]:
+        """The custom fields by name, and where each is."""
+        return {
+            field.removeprefix(OWN): places[0]
+            for field, places in self.positions.items()
+            if field.startswith(OWN)
+        }
 
 
 def fit(cells: Sequence[str], mapped: Mapping[str, str] | None = None) -> int:
     """How many of a header's cells are names of fields; 0 if none could be the address."""
-    asked = {_normal(name): field for name, field in (mapped or {}).items()}
-    fields = [asked.get(_normal(cell)) or _field_of(cell) for cell in cells]
+    asked = {normal(name): field for name, field in (mapped or {}).items()}
+    fields = [asked.get(normal(cell)) or _field_of(cell) for cell in cells]
     return sum(1 for field in fields if field) if "email" in fields else 0
 
 
 def parse_map(pairs: Sequence[str]) -> dict[str, str]:
-    """`--map COL=FIELD` options as column -> field. Raises: UsageError."""
+    """`--map COLUMN=FIELD` options as column -> field. Raises: UsageError."""
     mapped: dict[str, str] = {}
     for pair in pairs:
         column, equals, word = pair.rpartition("=")
-        field = word.strip().lower().replace(" ", "_")
-        field = _ALIASES.get(field, field)
         if not equals or not column.strip():
             raise UsageError(
                 f"`{shown(pair)}` does not name a column and a field",
                 where="--map",
                 fix='Write it as "Column name=email".',
             )
-        if field not in FIELDS:
-            raise UsageError(
-                f"there is no field `{shown(word)}`", where="--map", fix=nearest(field, FIELDS)
-            )
-        mapped[column.strip()] = field
+        mapped[column.strip()] = field_named(word)
     return mapped
 
 
-def recognise(header: Row, mapped: Mapping[str, str], file: str) -> Columns:
-    """The columns of a file with this header.
+def field_named(word: str) -> str:
+    """The field that a person named. Raises: UsageError."""
+    field = word.strip().lower().replace(" ", "_")
+    if field.startswith(OWN):
+        name = field.removeprefix(OWN)
+        if name in RESERVED:
+            raise UsageError(
+                f"a field of your own cannot be called `{name}`: that word has a meaning already",
+                where="--map",
+                fix="Call it otherwise.",
+            )
+        if _FIELD_NAME.fullmatch(name):
+            return field
+        raise UsageError(
+            f"`{shown(word)}` is no name for a custom field",
+            where="--map",
+            fix="Write fields.NAME, with a name of letters a-z, digits, _ and hyphens.",
+        )
+    field = _ALIASES.get(field, field)
+    if field not in FIELDS:
+        raise UsageError(
+            f"there is no field `{shown(word)}`",
+            where="--map",
+            fix=f"{nearest(field, FIELDS)} A field of your own is `fields.NAME`.".strip(),
+        )
+    return field
+
+
+def recognise(
+    header: Row,
+    mapped: Mapping[str, str],
+    file: str,
+    preset: Preset | None = None,
+    fields: Collection[str] = (),
+) -> Columns:
+    """The columns of a file with this header; without a preset one is looked for. `fields` are
+    those that lists declare.
 
     Raises: BadFile if none of them is the address; UsageError if `mapped` names none of them.
     """
     names = [cell.strip() for cell in header.cells]
+    plain = [normal(name) for name in names]
+    preset = preset or presets.guessed(plain)
+    positions = _asked_for(mapped, names, plain, file)
+    taken = {at for places in positions.values() for at in places}
+    for at, name in enumerate(plain):
+        field = preset.columns.get(name)
+        if field and at not in taken and field not in mapped.values():
+            positions.setdefault(field, []).append(at)
+            taken.add(at)
+    _own_names(positions, taken, plain, fields)
+    _known_names(positions, taken, plain, mapped)
+    for field, pattern in (("left", _LEFT), ("dead", _DEAD), ("ip", _IP)):
+        found = [at for at, name in enumerate(plain) if at not in taken and pattern.fullmatch(name)]
+        if field == "left":
+            found = [at for at, name in enumerate(plain) if at not in taken and pattern.match(name)]
+        taken.update(found)
+        positions[field] = positions.get(field, []) + found
+    _require_one_address(positions.get("email", []), header, names, file)
+    for field, places in positions.items():
+        if field not in _MANY:
+            del places[1:]
+    used = {at for places in positions.values() for at in places}
+    return Columns(
+        {field: tuple(places) for field, places in positions.items()},
+        tuple(shown(name) for at, name in enumerate(names) if at not in used and name),
+        preset,
+        tuple(shown(names[at]) for at in positions["ip"]),
+    )
+
+
+def normal(name: str) -> str:
+    """A column's name as it is compared: lower case, with single blanks for `_` and `-`."""
+    return " ".join(re.sub(r"[\s_-]+", " ", name.strip().casefold()).split())
+
+
+def _asked_for(
+    mapped: Mapping[str, str], names: Sequence[str], plain: Sequence[str], file: str
+) -> dict[str, list[int]]:
     positions: dict[str, list[int]] = {}
     for column, field in mapped.items():
-        found = [at for at, name in enumerate(names) if _normal(name) == _normal(column)]
+        found = [at for at, name in enumerate(plain) if name == normal(column)]
         if not found:
             raise UsageError(
                 f"{file} has no column `{shown(column)}`", where="--map", fix=nearest(column, names)
             )
         positions.setdefault(field, []).extend(found)
-    taken = {at for places in positions.values() for at in places}
+    return positions
+
+
+def _own_names(
+    positions: dict[str, list[int]],
+    taken: set[int],
+    plain: Sequence[str],
+    fields: Collection[str],
+) -> None:
+    """Adds the columns that are called as a field that a list declares, or `fields.NAME`."""
+    declared = {normal(name): name for name in fields}
+    for at, name in enumerate(plain):
+        short = name.removeprefix(OWN)
+        field = declared.get(short, short.replace(" ", "_") if short != name else "")
+        # Who left is never taken for a mere remark.
+        is_state = short == name and (_LEFT.match(name) or _DEAD.fullmatch(name))
+        if at in taken or is_state or field in RESERVED or not _FIELD_NAME.fullmatch(field):
+            continue
+        if OWN + field not in positions:
+            positions[OWN + field] = [at]
+            taken.add(at)
+
+
+def _known_names(
+    positions: dict[str, list[int]],
+    taken: set[int],
+    plain: Sequence[str],
+    mapped: Mapping[str, str],
+) -> None:
+    """Adds the columns that are known by their names alone."""
     for field, known in _NAMES.items():
-        if field in mapped.values():
+        if field in mapped.values() or (positions.get(field) and field not in _MANY):
             continue
         ranked = sorted(
-            (known.index(_normal(name)), at)
-            for at, name in enumerate(names)
-            if at not in taken and _normal(name) in known
+            (known.index(name), at)
+            for at, name in enumerate(plain)
+            if at not in taken and name in known
         )
         if ranked:
             best = ranked[0][0]
-            same = [at for rank, at in ranked if rank == best or field in (*_MANY, "joined")]
-            positions[field] = same
-    positions["left"] = [
-        at for at, name in enumerate(names) if at not in taken and _LEFT.match(_normal(name))
-    ]
-    _require_one_address(positions.get("email", []), header, names, file)
-    for field, places in positions.items():
-        if field not in (*_MANY, "joined"):
-            del places[1:]
-    used = {at for places in positions.values() for at in places}
-    ignored = tuple(shown(name) for at, name in enumerate(names) if at not in used and name)
-    return Columns({field: tuple(places) for field, places in positions.items()}, ignored)
+            same = [at for rank, at in ranked if rank == best or field in _MANY]
+            positions[field] = positions.get(field, []) + same
+            taken.update(same)
 
 
 def _require_one_address(
@@ -129,9 +247,9 @@ def _require_one_address(
         raise BadFile(
             f"{len(places)} columns could be the address: {listed}",
             where=where,
-            fix="Give them different names, or say --map COL=email.",
+            fix="Give them different names, or say --map COLUMN=email.",
         )
-    if any(map(_is_address, names)):
+    if any(map(is_address, names)):
         raise BadFile(
             "the first line holds an address, not the names of the columns",
             where=where,
@@ -140,11 +258,12 @@ def _require_one_address(
     raise BadFile(
         f"no column is called email; the columns are {listed}",
         where=where,
-        fix="Say which one holds the address: --map COL=email.",
+        fix="Say which one holds the address: --map COLUMN=email.",
     )
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Whether the text is a mail address."""
     try:
         Address.parse(text)
     except BadAddress:
@@ -153,9 +272,5 @@ def _is_address(text: str) -> bool:
 
 
 def _field_of(name: str) -> str:
-    normal = _normal(name)
-    return next((field for field, known in _NAMES.items() if normal in known), "")
-
-
-def _normal(name: str) -> str:
-    return " ".join(re.sub(r"[\s_-]+", " ", name.strip().casefold()).split())
+    plain = normal(name)
+    return next((field for field, known in _NAMES.items() if plain in known), "")

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mailout.core.address import Address, BadAddress
-from mailout.core.consent import Consent, ConsentAction
+from mailout.core.consent import ConsentAction
 from mailout.core.errors import UsageError
 from mailout.core.subscription import SubscriptionState
 from mailout.roster.entry import Entry
+from mailout.store.consents import Piece
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
-_FILE_ENDING = re.compile(r"\.(?:csv|tsv|txt)$", re.IGNORECASE)
+_FILE_ENDING = re.compile(r"\.(?:csv|tsv|txt|xlsx|jsonl|json)$", re.IGNORECASE)
 _WORD_WITH_AT = re.compile(r"[^\s<>()\[\],;:\"]+@[^\s<>()\[\],;:\"]*[^\s<>()\[\],;:.!?\"]")
 
 
@@ -27,18 +28,14 @@ class Evidence:
     source: str
     at: datetime
 
-    def of(self, subscriber_id: int, person: Entry, state: SubscriptionState) -> Consent:
+    def piece(self, subscriber_id: int, person: Entry, state: SubscriptionState) -> Piece:
         """The row for one person. Who is recorded as having left did not agree to anything."""
-        left = state is SubscriptionState.UNSUBSCRIBED
-        return Consent(
-            list_id=self.list_id,
-            subscriber_id=subscriber_id,
-            address_key=person.key,
-            action=ConsentAction.LEFT if left else self.action,
-            at=self.at,
-            wording="" if left else self.wording,
-            language=person.language,
-            source=self.source,
+        source = f"{self.source} {person.agreed}" if person.agreed else self.source
+        if state is SubscriptionState.UNSUBSCRIBED:
+            left = ConsentAction.LEFT.value
+            return Piece(subscriber_id, person.key, left, "", person.language, source)
+        return Piece(
+            subscriber_id, person.key, str(self.action), self.wording, person.language, source
         )
 
 

@@ -1,9 +1,12 @@
-"""Export: people as CSV or JSON lines, harmless in a spreadsheet, read back by our import.
+"""Export: people as CSV, XLSX or JSON lines, harmless in a spreadsheet, read back by our import.
 
-One line is one person on one list. A cell that a spreadsheet would take for a formula gets
-one quote before it; the import takes that one off again (`entry.unquoted`).
+One line is one person on one list, with what is needed to import it elsewhere. Whom we do not mail
+has a status that says so: an export must not bring back anybody. A cell that a spreadsheet would
+take for a formula gets one quote before it; the import takes that one off again
+(`entry.unquoted`). Rows go through in batches, so that a million people need no more memory
+than a thousand. Each export is written down before its first row.
 
-Standards: RFC 4180 (CSV).
+Standards: RFC 4180 (CSV), RFC 8259 (JSON).
 """
 
 from __future__ import annotations
@@ -11,65 +14,206 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import BinaryIO
 
-from mailout.core.subscriber import Membership, Subscriber
+from mailout.core.errors import UsageError
+from mailout.core.site import Site
+from mailout.core.subscriber import Subscriber
+from mailout.roster import selecting, workbook
 from mailout.roster.entry import RISKY
-from mailout.roster.people import Selection
+from mailout.roster.selecting import Chosen, Selection
+from mailout.store import export_log, extracts
+from mailout.store import roster as bulk
+from mailout.store.batch import KEYS, chunks
+from mailout.store.engine import Store, Tx
+from mailout.store.extracts import Row
 
 COLUMNS = ("address", "name", "language", "country", "tags", "list", "status", "joined")
+OWN = "fields."
+"""Before the name of a list's own field."""
+
+_NOT_EXPORTED = "signatory"  # how somebody is named in public: `mailout signatories` lists it
+_FIRST = frozenset("'=+-@\t\r\n＝＋－＠")
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
+
+Batches = Iterable[Sequence[Row]]
 
 
-def csv_lines(people: Iterable[Subscriber], selection: Selection) -> Iterator[str]:
-    """A line of column names, then one a person and list, each ended by CRLF."""
-    yield _line(COLUMNS)
-    for person in people:
-        for membership in _memberships(person, selection):
-            yield _line([harmless(cell) for cell in _cells(person, membership)])
+class Form(StrEnum):
+    """How an export is written."""
+
+    CSV = "CSV"
+    XLSX = "XLSX"
+    JSON_LINES = "JSON lines"
+    JSON = "JSON"
 
 
-def json_lines(people: Iterable[Subscriber], selection: Selection) -> Iterator[str]:
-    """One JSON object a person and list, each on a line of its own."""
-    for entry in objects(people, selection):
-        yield json.dumps(entry, ensure_ascii=False) + "\n"
+def write(
+    site: Site,
+    store: Store,
+    selection: Selection,
+    form: Form,
+    out: BinaryIO,
+    reason: str,
+    clock: Callable[[], datetime],
+) -> int:
+    """How many lines of people were written to `out`; the export stands in the log.
+
+    Raises: UsageError without a reason where people of a sensitive segment may be among them;
+    MailoutError for a selection that is none.
+    """
+    chosen = selecting.chosen(site, selection)
+    require_reason(chosen, reason)
+    with logged(store, chosen, form, reason, clock) as log, store.reading() as tx:
+        batches = log.counting(extracts.rows(tx, chosen.list_id, chosen.conditions(tx, site)))
+        own = _own_fields(tx)
+        if form is Form.XLSX:
+            workbook.write([*COLUMNS, *_heads(own)], (_cells(some, own) for some in batches), out)
+        else:
+            for text in texts(batches, own, form):
+                out.write(text.encode())
+    return log.rows
 
 
-def objects(people: Iterable[Subscriber], selection: Selection) -> Iterator[dict[str, object]]:
-    """One mapping a person and list, with the keys of `COLUMNS`; `tags` is a list."""
-    for person in people:
-        for membership in _memberships(person, selection):
-            entry: dict[str, object] = dict(zip(COLUMNS, _cells(person, membership), strict=True))
-            yield entry | {"tags": list(person.tags)}
+def write_people(
+    store: Store, people: Sequence[Subscriber], chosen: Chosen, out: BinaryIO, log: logged
+) -> None:
+    """Nothing, once people who were looked up before are written to `out` as CSV, in that order."""
+    found: dict[str, list[Row]] = {}
+    with store.reading() as tx:
+        for some in chunks([person.id for person in people], KEYS):
+            for rows in extracts.rows(tx, chosen.list_id, [bulk.has_id(tx, some)]):
+                for row in rows:
+                    found.setdefault(row.address, []).append(row)
+    ordered = [row for person in people for row in found.get(person.address, ())]
+    own = sorted({name for row in ordered for name in json.loads(row.fields)} - {_NOT_EXPORTED})
+    for text in texts(log.counting([ordered]), own, Form.CSV):
+        out.write(text.encode())
+
+
+def require_reason(chosen: Chosen, reason: str) -> None:
+    """Nothing, if the people may be written out. Raises: UsageError."""
+    if chosen.sensitive and not reason.strip():
+        names = ", ".join(f"`{name}`" for name in chosen.sensitive)
+        raise UsageError(
+            f"people of a sensitive segment may be among these ({names})",
+            where="--reason",
+            fix="Say why they are written out: it is kept, and `mailout exports` shows it.",
+        )
+
+
+class logged:
+    """An export in the log: begun before its first row, ended with its count, or broken off."""
+
+    def __init__(
+        self,
+        store: Store,
+        chosen: Chosen,
+        form: Form,
+        reason: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.store, self.clock, self.rows = store, clock, 0
+        self.words = (chosen.what, form.value, reason.strip())
+
+    def __enter__(self) -> logged:
+        with self.store.writing() as tx:
+            self.number = export_log.begin(tx, *self.words, self.clock())
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        ended_at = self.clock() if kind is None else None
+        with self.store.writing() as tx:
+            export_log.end(tx, self.number, self.rows, ended_at)
+
+    def counting(self, batches: Batches) -> Iterator[Sequence[Row]]:
+        """The batches, their rows counted."""
+        for some in batches:
+            self.rows += len(some)
+            yield some
+
+
+def texts(batches: Batches, own: Sequence[str], form: Form) -> Iterator[str]:
+    """An export as text, a batch at a time; `own` are the columns of fields in a CSV file."""
+    if form is Form.CSV:
+        yield from _csv(batches, own)
+    elif form is Form.JSON_LINES:
+        for some in batches:
+            yield "".join([_ENCODE(_object(row)) + "\n" for row in some])
+    else:
+        between = "[\n"
+        for some in batches:
+            yield between + ",\n".join([_ENCODE(_object(row)) for row in some])
+            between = ",\n"
+        yield "[]\n" if between == "[\n" else "\n]\n"
 
 
 def harmless(cell: str) -> str:
     """The cell, with one quote before it if a spreadsheet would run it."""
-    return f"'{cell}" if RISKY.match(cell) else cell
+    return f"'{cell}" if cell[:1] in _FIRST and RISKY.match(cell) else cell
 
 
-def _memberships(person: Subscriber, selection: Selection) -> Iterator[Membership]:
-    list_id = selection.list_id or selection.segment.rpartition("/")[0]
-    for membership in person.memberships:
-        if list_id and membership.list_id != list_id:
-            continue
-        if selection.state is None or membership.state is selection.state:
-            yield membership
+def _csv(batches: Batches, own: Sequence[str]) -> Iterator[str]:
+    yield _lines([[*COLUMNS, *_heads(own)]])
+    for some in batches:
+        yield _lines(_cells(some, own))
 
 
-def _cells(person: Subscriber, membership: Membership) -> list[str]:
-    return [
-        person.address,
-        person.name,
-        person.language,
-        person.country,
-        ";".join(person.tags),
-        membership.list_id,
-        membership.state.value,
-        membership.joined_at.isoformat(timespec="seconds"),
-    ]
-
-
-def _line(cells: Iterable[str]) -> str:
+def _lines(rows: Iterable[Sequence[str]]) -> str:
     out = io.StringIO()
-    csv.writer(out).writerow(cells)
+    csv.writer(out).writerows(rows)
     return out.getvalue()
+
+
+def _cells(rows: Sequence[Row], own: Sequence[str]) -> Iterator[list[str]]:
+    """The cells of rows, made harmless."""
+    first, risky = _FIRST, RISKY.match
+    for row in rows:
+        cells = [f"'{cell}" if cell[:1] in first and risky(cell) else cell for cell in row[:-1]]
+        if own:
+            held = json.loads(row[-1]) if row[-1] != "{}" else {}
+            cells += [harmless(_cell(held.get(name))) for name in own]
+        yield cells
+
+
+def _heads(own: Sequence[str]) -> list[str]:
+    return [OWN + name for name in own]
+
+
+def _cell(value: object) -> str:
+    """A field's value as a cell; several choices are joined by `;`."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case str():
+            return value
+        case list() if all(isinstance(one, str) for one in value):
+            return ";".join(value)
+        case _:
+            return _ENCODE(value)
+
+
+def _object(row: Row) -> dict[str, object]:
+    entry: dict[str, object] = dict(zip(COLUMNS, row, strict=False))
+    entry["tags"] = row[4].split(";") if row[4] else []
+    if row[-1] != "{}":
+        fields = json.loads(row[-1])
+        fields.pop(_NOT_EXPORTED, None)
+        if fields:
+            entry["fields"] = fields
+    return entry
+
+
+def _own_fields(tx: Tx) -> list[str]:
+    return [name for name in extracts.own_fields(tx) if name != _NOT_EXPORTED]
+
+
+def refuse_form(form: Form, output: str | None) -> None:
+    """Nothing, if the form can be written there. Raises: UsageError."""
+    if form is Form.XLSX and output is None:
+        raise UsageError("a workbook is not printed", where="--xlsx", fix="Add --output FILE.")

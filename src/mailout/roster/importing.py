@@ -1,45 +1,56 @@
 """Import: a file of people, their consent as evidence, and a report of every row.
 
-The walk: inspect the file (hash, encoding) -> find the columns -> read rows -> unite those
-of one address -> chunk by chunk, each one transaction: look people up, decide, write, append
-the evidence. A crash leaves whole chunks; importing again finds them unchanged.
+The walk: open the file (hash, encoding, kind, columns) -> read rows -> unite those of one
+address -> chunk by chunk, each one transaction: look people up, decide, write, append the
+evidence, record what was done. A crash leaves whole chunks; importing the same file again
+goes on with the same import, and finds them unchanged.
 
 | the person is | the file says | what follows |
 |---|---|---|
-| suppressed or erased, on the list or on all | anything | refused |
+| erased | anything | refused |
+| suppressed, on the list or on all | anything; but that a known member left | refused |
 | unsubscribed | that they are active, pending or paused | refused |
 | new on the list | any state | recorded, with evidence |
 | on the list | paused or unsubscribed, and that is stricter | lowered |
 | on the list | anything else | the state stays |
 
 An import never raises consent: `pending` in a file is no withdrawal, `active` no confirmation
-of a person who is asked to confirm.
+of a person who is asked to confirm. A dead address, a complaint or a block is suppressed on all
+lists as well.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from typing import BinaryIO
 
 from mailout.core.consent import ConsentAction
+from mailout.core.errors import UsageError
 from mailout.core.site import Site
-from mailout.core.subscription import SubscriptionState, stricter
+from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
-from mailout.roster import columns as columns_of
-from mailout.roster import entry, reading, sheets
+from mailout.roster import entry, opening, own, reader, reading, sheets, statuses
+from mailout.roster.counting import Counts, ImportReport
 from mailout.roster.entry import Entry
 from mailout.roster.evidence import Evidence, addresses_in, require_wording
+from mailout.roster.form import Form, Sheaf
+from mailout.roster.mending import Mend, RowReport
+from mailout.roster.opening import Opened
 from mailout.roster.reading import Broken
-from mailout.roster.writes import Came, Writes, why_not
+from mailout.roster.statuses import Standing, strictest
+from mailout.roster.writes import Writes, why_not
+from mailout.store import imports, intake
 from mailout.store import roster as stored
 from mailout.store.engine import Store, Tx
+from mailout.store.intake import Known
+from mailout.store.seen import Seen
 
-CHUNK = 2000
-"""Rows of a transaction."""
+CHUNK = 10_000
+"""Rows of a transaction: half a second of work, in which nobody else can write."""
 
 Progress = Callable[[int, float], None]
 """Told after each chunk: the rows done, and the fraction of the file's bytes."""
@@ -48,35 +59,17 @@ Progress = Callable[[int, float], None]
 @dataclass(frozen=True, slots=True)
 class Order:
     """What an import was asked to do. `consent` says how these people agreed; `columns` maps
-    column names to fields; an empty `encoding` is found from the file."""
+    column names to fields; `status` holds of every row. What is empty is found from the file."""
 
     list_id: str
     consent: str
     tags: tuple[str, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
     encoding: str = ""
+    delimiter: str = ""
+    preset: str = ""
+    status: str = ""
     dry_run: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ImportReport:
-    """What became of the rows: `rows_read` = added + updated + unchanged + duplicates + refused.
-
-    `added` are new on the list. The counts by status, tag and language are of the people
-    accepted, as the file describes them. `warnings` are of rows that went in all the same.
-    """
-
-    rows_read: int
-    added: int
-    updated: int
-    unchanged: int
-    duplicates: int
-    refused: tuple[Broken, ...]
-    warnings: tuple[Broken, ...]
-    by_status: Mapping[str, int]
-    by_tag: Mapping[str, int]
-    by_language: Mapping[str, int]
-    dry_run: bool
 
 
 def import_people(
@@ -88,185 +81,258 @@ def import_people(
     now: datetime,
     random_bytes: Callable[[int], bytes],
     progress: Progress | None = None,
+    mend: Mend | None = None,
+    rows: RowReport | None = None,
 ) -> ImportReport:
-    """The report of importing `file`, which is called `name` and can be sought in.
+    """The report of importing `file`, which is called `name` and can be sought in. Refused rows
+    go to `mend`, too, and what became of each row to `rows`.
 
     Raises: UsageError for an order that does not fit the site or the file, BadFile for a
     file that is no table of people; nothing is written then.
     """
     site.list_named(order.list_id)
     wording = sheets.spelled_out(store, require_wording(order.consent))
-    source = reading.inspect(file, name, order.encoding)
-    table = reading.read(source, lambda cells: columns_of.fit(cells, order.columns))
-    columns = columns_of.recognise(table.header, order.columns, name)
+    tags = entry.given_tags(order.tags)
+    opened = look(site, file, name, order)
+    standing = _standing(opened, name, order.status)
     evidence = Evidence(
         list_id=order.list_id,
         action=ConsentAction.IMPORTED,
         wording=wording,
-        source=f"import:{reading.shown(name)} sha256:{source.sha256[:16]}",
+        source=f"import:{reading.shown(name)} sha256:{opened.source.sha256[:16]}",
         at=now,
     )
-    trip = _Import(site, store, order, evidence, random_bytes)
-    if columns.ignored:
-        why = "columns that are not known, ignored; --map COL=FIELD says what one is"
-        trip.warnings.append(Broken(table.header.number, ", ".join(columns.ignored), why))
-    rows = iter(table.rows)
-    while chunk := list(islice(rows, CHUNK)):
-        trip.take(chunk, columns)
-        if progress is not None:
-            progress(trip.rows_read, source.fraction())
-    return trip.report()
+    form = Form(
+        opened.columns,
+        tags,
+        site.keys.address,
+        frozenset(site.lists) - {order.list_id},
+        standing,
+        own.declared(site),
+        opened.table.header.cells,
+        keep_cells=mend is not None or rows is not None,
+    )
+    if mend is not None:
+        mend.header = opened.table.header.cells
+    with _unswept(), Seen() as seen:
+        trip = _Import(site, store, order, opened, evidence, random_bytes, seen, Counts(mend, rows))
+        with reader.sheaves(opened, form, CHUNK) as sheaves:
+            for sheaf, fraction in sheaves:
+                trip.take(sheaf)
+                if progress is not None:
+                    progress(trip.counts.rows_read, fraction)
+        return trip.end()
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """What is remembered of an address that the file had: few different ones, shared by all."""
+@contextmanager
+def _unswept() -> Iterator[None]:
+    """While it lasts, nobody looks for rings of objects: an import makes none, and millions of
+    objects to look through."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
-    accepted: bool
-    tags: frozenset[str]
-    state: SubscriptionState
+
+def look(site: Site, file: BinaryIO, name: str, order: Order) -> Opened:
+    """The file as the order says, read as far as its header. Raises: UsageError, BadFile."""
+    return opening.opened(
+        file,
+        name,
+        mapped=order.columns,
+        encoding=order.encoding,
+        delimiter=order.delimiter,
+        preset=order.preset,
+        fields=tuple(own.declared(site)),
+    )
+
+
+def _standing(opened: Opened, name: str, status: str) -> Standing:
+    """What holds of all rows. Raises: UsageError for a status that is none, or must be said."""
+    told = statuses.of_file(name)
+    if status:
+        said = statuses.standing(status)
+        if said is None:
+            raise UsageError(
+                f"there is no status `{reading.shown(status)}`",
+                where="--status",
+                fix="Say subscribed, pending, paused, unsubscribed, cleaned or complained.",
+            )
+        return strictest(said, told or statuses.ACTIVE)
+    preset = opened.columns.preset
+    positions = opened.columns.positions
+    speaks = any(positions.get(what) for what in ("status", "left", "dead"))
+    if preset.status_in_name and told is None and not speaks:
+        raise UsageError(
+            f"a {preset.title} export tells in its file's name whether these people are "
+            "subscribed, and this name does not",
+            where=name,
+            fix="Give it its old name back (subscribed_.., unsubscribed_.., cleaned_..), or say "
+            "--status subscribed, if that is what it was.",
+        )
+    return told or statuses.ACTIVE
 
 
 class _Import:
-    """One import under way: the counts so far, and the addresses seen."""
+    """One import under way: the counts so far, and what it has on record."""
 
     def __init__(
         self,
         site: Site,
         store: Store,
         order: Order,
+        opened: Opened,
         evidence: Evidence,
         random_bytes: Callable[[int], bytes],
+        seen: Seen,
+        counts: Counts,
     ) -> None:
-        self.store = store
-        self.evidence = evidence
-        self.random_bytes = random_bytes
+        self.store, self.evidence, self.random_bytes = store, evidence, random_bytes
+        self.seen, self.opened = seen, opened
         self.dry_run = order.dry_run
-        self.address_key = site.keys.address
-        self.foreign = frozenset(site.lists) - {order.list_id}
-        self.tags = entry.given_tags(order.tags)
         # Evidence is kept for ever, so it must not hold an address that may be erased.
         self.quoted = addresses_in(f"{evidence.wording} {evidence.source}", site.keys.address)
-        self.rows_read = self.duplicates = 0
-        self.came: Counter[Came] = Counter()
-        self.refused: list[Broken] = []
-        self.warnings: list[Broken] = []
-        self.by_status: Counter[str] = Counter()
-        self.by_tag: Counter[str] = Counter()
-        self.by_language: Counter[str] = Counter()
-        self.seen: dict[bytes, _Mark] = {}
-        self.marks: dict[tuple[bool, frozenset[str], SubscriptionState], _Mark] = {}
+        self.file = reading.shown(opened.source.shown)
+        self.import_id = 0
+        with store.reading() as tx:
+            self.begun = imports.unfinished(tx, order.list_id, opened.source.sha256)
+        self.counts = counts
+        if opened.columns.ignored:
+            why = "columns that are not known, ignored; --map COLUMN=FIELD says what one is"
+            ignored = reading.shown(", ".join(opened.columns.ignored), 400)
+            self.counts.warn(Broken(opened.table.header.number, ignored, why))
 
-    def take(self, rows: Iterable[reading.Row | Broken], columns: columns_of.Columns) -> None:
+    def take(self, sheaf: Sheaf) -> None:
         """Nothing, once a chunk of rows is counted and, unless this is a dry run, written."""
-        firsts: dict[str, Entry] = {}
-        later: dict[str, Entry] = {}  # of people whom an earlier chunk had
-        for row in rows:
-            self.rows_read += 1
-            person = self._read(row, columns)
-            if person is None:
-                continue
-            pile = later if bytes.fromhex(person.key) in self.seen else firsts
-            known = pile.get(person.key)
-            pile[person.key] = known.united(person) if known else person
-            self.duplicates += pile is later or known is not None
+        self.counts.add(sheaf)
+        if held := self.quoted & sheaf.people.keys():
+            for key in held:
+                why = "the consent text or the file's name, kept for ever, holds it"
+                self._refuse(sheaf.people.pop(key), why)
+        marks = self.seen.among(sheaf.people)
+        later = {key: sheaf.people.pop(key) for key in marks}
+        self.counts.double(later.values())
         if self.dry_run:
             with self.store.reading() as tx:
-                self._decide(tx, firsts, later)
-            return
-        with self.store.writing() as tx:
-            stored.lock(tx)
-            self._decide(tx, firsts, later).write(tx, self.evidence, self.random_bytes)
+                said, _ = self._decide(tx, sheaf.people, later, marks)
+        else:
+            with self.store.writing() as tx:
+                stored.lock(tx)
+                intake.widen(tx)
+                said, writes = self._decide(tx, sheaf.people, later, marks)
+                if writes:
+                    self._begin(tx)
+                    writes.write(tx, self.evidence, self.random_bytes, self.import_id)
+        self.seen.remember(said)
+        if self.counts.rows is not None:
+            self.counts.rows.flush()
 
-    def _read(self, row: reading.Row | Broken, columns: columns_of.Columns) -> Entry | None:
-        """The person in a row; None, and a line in the report, if there is none to take."""
-        if isinstance(row, Broken):
-            self.refused.append(row)
-            return None
-        found, warnings = entry.read(row, columns, self.tags, self.address_key, self.foreign)
-        if isinstance(found, Broken):
-            self.refused.append(found)
-            return None
-        if found.key in self.quoted:
-            self._refuse(found, "the consent text or the file's name, kept for ever, holds it")
-            return None
-        self.warnings += warnings
-        return found
+    def _begin(self, tx: Tx) -> None:
+        if not self.import_id:
+            source, at = self.opened.source, self.evidence.at
+            preset = self.opened.columns.preset.name
+            list_id = self.evidence.list_id
+            self.import_id = imports.begin(tx, list_id, self.file, source.sha256, preset, at)
 
-    def _decide(self, tx: Tx, firsts: Mapping[str, Entry], later: Mapping[str, Entry]) -> Writes:
+    def _decide(
+        self,
+        tx: Tx,
+        firsts: Mapping[str, Entry],
+        later: Mapping[str, Entry],
+        marks: Mapping[str, str],
+    ) -> tuple[dict[str, str], Writes]:
+        """What to remember of each person, and what is to be written."""
         keys = [*firsts, *later]
-        known = stored.known(tx, keys, self.evidence.list_id)
-        suppressed = stored.suppressed(tx, keys, self.evidence.list_id)
-        writes = Writes()
+        known = intake.known(tx, keys, self.evidence.list_id)
+        suppressed = intake.suppressed(tx, keys, self.evidence.list_id)
+        writes, said, counts = Writes(), {}, self.counts
         for key, person in firsts.items():
-            why = why_not(person, known.get(key), suppressed.get(key))
-            self._remember(person, accepted=not why)
-            if why:
+            held, reason = known.get(key), suppressed.get(key)
+            if (held is not None or reason is not None) and (why := why_not(person, held, reason)):
                 self._refuse(person, why)
+                said[key] = _REFUSED
                 continue
-            self.by_status[person.state] += 1
-            self.by_tag.update(person.tags)
-            self.by_language[person.language] += 1
-            self.came[writes.take(person, known.get(key))] += 1
-            self._warn_if_waiting(person, known.get(key))
+            counts.take(person, writes.take(person, held, reason))
+            said[key] = _mark(person)
+            if held is not None:
+                self._warn_if_waiting(person, held)
         for key, person in later.items():
-            self._take_later(writes, person, known.get(key), suppressed.get(key))
-        return writes
+            if marks[key] != _REFUSED:
+                said[key] = self._take_later(
+                    writes, person, marks[key], known.get(key), suppressed.get(key)
+                )
+        return said, writes
 
     def _take_later(
         self,
         writes: Writes,
         person: Entry,
-        known: stored.Known | None,
+        mark: str,
+        known: Known | None,
         suppressed: SuppressionReason | None,
-    ) -> None:
+    ) -> str:
         """A person whom an earlier chunk had: tags are united, the stricter state wins."""
-        mark = self.seen[bytes.fromhex(person.key)]
-        if not mark.accepted:
-            return
-        state = stricter(mark.state, person.state)
-        self.by_tag.update(person.tags - mark.tags)
-        self.by_status[mark.state] -= 1
-        self.by_status[state] += 1
-        self._remember(replace(person, tags=person.tags | mark.tags, state=state), accepted=True)
+        before = _before(person, mark)
+        both = before.united(person)
+        self.counts.replace(before, both)
         # None in a dry run, and if they left or were erased since the earlier chunk.
-        if known is not None and known.state is not None and suppressed is None:
-            writes.lower(person, known)
+        if known is not None and known.state is not None and not why_not(both, known, suppressed):
+            writes.lower(both, known)
             writes.give_tags(person.tags, known)
-
-    def _remember(self, person: Entry, *, accepted: bool) -> None:
-        values = (accepted, person.tags, person.state)
-        self.seen[bytes.fromhex(person.key)] = self.marks.setdefault(values, _Mark(*values))
+            if person.suppressed is not None and suppressed is None:
+                writes.suppressed[person.key] = person.suppressed
+        return _mark(both)
 
     def _refuse(self, person: Entry, why: str) -> None:
-        self.refused.append(Broken(person.number, reading.shown(person.address.text), why))
+        value = reading.shown(person.address.text)
+        self.counts.refuse(Broken(person.number, value, why, person.cells))
 
-    def _warn_if_waiting(self, person: Entry, known: stored.Known | None) -> None:
-        if (
-            known is not None
-            and known.state is SubscriptionState.PENDING
-            and person.state is SubscriptionState.ACTIVE
-        ):
+    def _warn_if_waiting(self, person: Entry, known: Known) -> None:
+        waits = known.state is SubscriptionState.PENDING
+        if waits and person.state is SubscriptionState.ACTIVE:
             why = "has been asked to confirm and stays pending until then"
-            self.warnings.append(Broken(person.number, reading.shown(person.address.text), why))
+            self.counts.warn(Broken(person.number, reading.shown(person.address.text), why))
 
-    def report(self) -> ImportReport:
-        """What became of all rows so far."""
-        return ImportReport(
-            rows_read=self.rows_read,
-            added=self.came[Came.ADDED],
-            updated=self.came[Came.UPDATED],
-            unchanged=self.came[Came.UNCHANGED],
-            duplicates=self.duplicates,
-            refused=tuple(sorted(self.refused, key=lambda broken: broken.row)),
-            warnings=tuple(self.warnings),
-            by_status=_sorted(self.by_status),
-            by_tag=_sorted(self.by_tag),
-            by_language=_sorted(self.by_language),
+    def end(self) -> ImportReport:
+        """The report, once the import has its end on record, if it has written anything."""
+        opened = self.opened
+        says = opened.says()
+        if self.begun is not None and not self.dry_run:
+            says.append(f"went on with import {self.begun.id}, which was broken off")
+            self.import_id = self.begun.id
+        report = self.counts.report(
+            import_id=self.import_id,
             dry_run=self.dry_run,
+            preset=opened.columns.preset.name,
+            kind=opened.kind,
+            encoding=opened.source.encoding,
+            delimiter=opened.delimiter,
+            says=says,
         )
+        if self.import_id:
+            with self.store.writing() as tx:
+                intake.narrow(tx)
+                imports.finish(tx, self.import_id, report.counts(), self.evidence.at)
+        return report
 
 
-def _sorted(counts: Counter[str]) -> dict[str, int]:
-    """The counts that are not zero, the largest first."""
-    return {str(name): number for name, number in counts.most_common() if number}
+_REFUSED = "-"
+
+
+def _mark(person: Entry) -> str:
+    """What is remembered of a person: state, suppression, language, tags."""
+    return "\x1f".join((str(person.state), person.suppressed or "", person.language, *person.tags))
+
+
+def _before(person: Entry, mark: str) -> Entry:
+    """A person as an earlier chunk had them, as far as it is remembered."""
+    state, suppressed, language, *tags = mark.split("\x1f")
+    return person._replace(
+        state=SubscriptionState(state),
+        suppressed=SuppressionReason(suppressed) if suppressed else None,
+        language=language,
+        tags=frozenset(tags),
+    )

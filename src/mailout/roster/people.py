@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from mailout.catalogue import is_country
-from mailout.core import language
 from mailout.core.address import Address, BadAddress
 from mailout.core.consent import Consent, ConsentAction
 from mailout.core.errors import MailoutError, UsageError
@@ -16,14 +14,18 @@ from mailout.core.site import Site
 from mailout.core.subscriber import Subscriber
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
-from mailout.roster import entry, reading, segments
+from mailout.roster import entry, reading, selecting
+from mailout.roster.details import country_of, language_of
 from mailout.roster.entry import Entry
 from mailout.roster.evidence import Evidence, addresses_in, require_wording
+from mailout.roster.selecting import Selection
 from mailout.roster.writes import Writes, why_not
-from mailout.store import chores, consents, erasure, events
+from mailout.store import chores, consents, erasure, events, intake, merged, notes, suppressions
 from mailout.store import people as stored
 from mailout.store import roster as bulk
 from mailout.store.engine import Store, Tx
+from mailout.store.notes import Note
+from mailout.store.suppressions import HeldDomain
 
 _PAGE = 500
 
@@ -54,15 +56,8 @@ class Record:
     deliveries: tuple[bulk.Sent, ...]
     missed: tuple[bulk.Missed, ...]
     events: tuple[events.Event, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which people: of a list, in a segment, in a state; empty and None mean any."""
-
-    list_id: str = ""
-    segment: str = ""
-    state: SubscriptionState | None = None
+    notes: tuple[Note, ...] = ()
+    domains: tuple[HeldDomain, ...] = ()
 
 
 def add(
@@ -88,8 +83,14 @@ def add(
         )
     with store.writing() as tx:
         bulk.lock(tx)
-        known = bulk.known(tx, [person.key], newcomer.list_id).get(person.key)
-        suppressed = bulk.suppressed(tx, [person.key], newcomer.list_id).get(person.key)
+        known = intake.known(tx, [person.key], newcomer.list_id).get(person.key)
+        suppressed = intake.suppressed(tx, [person.key], newcomer.list_id).get(person.key)
+        if suppressions.domain_is_held(tx, person.address.domain, newcomer.list_id):
+            raise MailoutError(
+                f"the domain {person.address.domain} is suppressed",
+                where=str(person.address),
+                fix=f"`mailout suppressions lift {person.address.domain}` ends that.",
+            )
         if why := why_not(person, known, suppressed):
             raise MailoutError(why, where=str(person.address))
         if known is not None and known.state is not None:
@@ -138,51 +139,59 @@ def show(site: Site, store: Store, address: str) -> Record:
             deliveries=tuple(bulk.sent_to(tx, person.address_key)),
             missed=tuple(bulk.missed_by(tx, person)),
             events=tuple(events.listed(tx, list(EventKind), subscriber_id=person.id, limit=100)),
+            notes=tuple(notes.of(tx, person.id)),
+            domains=tuple(suppressions.of_domain(tx, Address.stored(person.address).domain)),
         )
 
 
 def listed(
-    site: Site, store: Store, selection: Selection, after: int = 0, limit: int = 0
+    site: Site,
+    store: Store,
+    selection: Selection,
+    after: int = 0,
+    limit: int = 0,
+    *,
+    sort: str = "",
+    skip: int = 0,
 ) -> Iterator[Subscriber]:
-    """The people of a selection with ids above `after`, at most `limit` (0: all), page by page.
+    """The people of a selection with ids above `after`, at most `limit` (0: all), page by page,
+    `skip` of them passed over; sorted by one of `stored.SORTS` (`-name`: turned round).
 
     Raises: UsageError, MailoutError for a list or a segment that cannot be resolved.
     """
-    list_id, conditions, asked = selection.list_id, [], None
-    if list_id:
-        site.list_named(list_id)
-    if selection.segment:
-        segment = segments.named(site, selection.segment, list_id)
-        list_id = segment.list_id
-        asked = segments.asked(site, segment)
-    if selection.state is not None:
-        list_id = list_id or _only_list(site)
-        conditions.append(bulk.in_state(selection.state))
+    asked = selecting.chosen(site, selection)
 
-    def page(tx: Tx, start: int, most: int) -> list[Subscriber]:
-        inside = [segments.condition(tx, site, asked)] if asked else []
-        where = bulk.all_of([*conditions, *inside])
-        return stored.page(tx, where, list_id=list_id, after=start, limit=most)
+    def page(tx: Tx, start: int, most: int, skipped: int) -> list[Subscriber]:
+        where = bulk.all_of(asked.conditions(tx, site))
+        return stored.page(
+            tx, where, list_id=asked.list_id, after=start, limit=most, sort=sort, skip=skipped
+        )
 
-    return _pages(store, page, after, limit)
+    return _pages(store, page, after, limit, skip, in_order_of_ids=not sort)
 
 
 def _pages(
     store: Store,
-    page: Callable[[Tx, int, int], list[Subscriber]],
+    page: Callable[[Tx, int, int, int], list[Subscriber]],
     after: int,
     limit: int,
+    skip: int,
+    *,
+    in_order_of_ids: bool,
 ) -> Iterator[Subscriber]:
     left = limit
     while True:
         size = min(_PAGE, left) if limit else _PAGE
         with store.reading() as tx:
-            people = page(tx, after, size)
+            people = page(tx, after, size, skip)
         yield from people
         left -= len(people)
         if len(people) < size or (limit and left <= 0):
             return
-        after = people[-1].id
+        if in_order_of_ids:
+            after, skip = people[-1].id, 0
+        else:
+            skip += size
 
 
 def erase(site: Site, store: Store, address: str, now: datetime) -> bool:
@@ -207,7 +216,7 @@ def is_erased(site: Site, store: Store, address: str) -> bool:
     """Whether this address was erased before. Raises: UsageError if it is no address."""
     key = key_of(site, address)
     with store.reading() as tx:
-        return bulk.suppressed(tx, [key], "").get(key) is SuppressionReason.ERASED
+        return intake.suppressed(tx, [key], "").get(key) is SuppressionReason.ERASED
 
 
 def key_of(site: Site, address: str) -> str:
@@ -224,6 +233,10 @@ def found(tx: Tx, site: Site, address: str) -> Subscriber:
     person = stored.find(tx, key)
     if person is not None:
         return person
+    if now := merged.address_now(tx, key):
+        raise MailoutError(
+            f"this address was merged into {now}", where=address.strip(), fix="Name that one."
+        )
     reasons = [str(suppression.reason) for suppression in bulk.suppressions_of(tx, key)]
     raise MailoutError(
         "there is nobody with this address"
@@ -234,17 +247,7 @@ def found(tx: Tx, site: Site, address: str) -> Subscriber:
 
 def _entry(site: Site, newcomer: Newcomer) -> Entry:
     key = key_of(site, newcomer.address)
-    code = language.normal(newcomer.language)
-    if meant := language.mistaken_for(code):
-        raise UsageError(f"`{code}` is a country, not a language", fix=f"Write `{meant}`.")
-    if code and not language.is_code(code):
-        raise UsageError(f"`{reading.shown(code)}` is not a language code", fix="Write ru or en.")
-    country = newcomer.country.strip().upper()
-    if country and not is_country(country):
-        raise UsageError(
-            f"`{reading.shown(country)}` is not a country code",
-            fix="The United Kingdom is GB." if country == "UK" else "Write one such as DE.",
-        )
+    code, country = language_of(newcomer.language), country_of(newcomer.country)
     address, name = Address.parse(newcomer.address), newcomer.name.strip()
     for what, value in (("the address", address.text), ("the name", name)):
         if why := entry.harm(value, "this"):
@@ -259,10 +262,3 @@ def _entry(site: Site, newcomer: Newcomer) -> Entry:
         tags=entry.given_tags(newcomer.tags),
         state=SubscriptionState.ACTIVE,
     )
-
-
-def _only_list(site: Site) -> str:
-    """The site's list, where it has only one. Raises: UsageError."""
-    if len(site.lists) == 1:
-        return next(iter(site.lists))
-    raise UsageError("a state is that of a list", fix="Add --list: " + ", ".join(site.lists) + ".")

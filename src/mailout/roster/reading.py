@@ -9,37 +9,35 @@ Standards: RFC 4180 (CSV), where the writer kept it.
 
 from __future__ import annotations
 
-import codecs
 import csv
-import hashlib
 import io
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from mailout.core.errors import BadFile, UsageError, place
-from mailout.core.ingest.charset import BOMS
+from mailout.core.errors import BadFile, place
+
+if TYPE_CHECKING:
+    from mailout.roster.source import Source
 
 MAX_CELL = 10_000
 """Characters of a cell; a longer one is a mistake of the program that wrote the file."""
 
-DELIMITERS = (",", ";", "\t")
+DELIMITERS = (",", ";", "\t", "|")
 _MAX_RECORD = 200_000  # characters of a row over all its lines: then a quote was left open
 _BLOCK = 1 << 16
+_CHUNK = 1 << 16  # characters
 _OPEN = "a quotation mark is opened in this row and not closed"
 _ADDRESS = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
 _SEPARATOR_LINE = re.compile(r"sep=([,;\t|])\s*", re.IGNORECASE)
-# Python knows these as encodings of text; no file is written in them.
-_NOT_FILES = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "utf-7"})
 
 Chooses = Callable[[list[str]], int]
 """How well a header's cells fit: 0 if no column could be the address."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A row of cells and the line (from 1) on which it begins."""
 
     number: int
@@ -48,67 +46,27 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A row (the line on which it begins) that cannot be taken, the offending value, and why."""
+    """A row (the line on which it begins) that cannot be taken, the offending value, and why;
+    its cells, as far as it has any."""
 
     row: int
     value: str
     why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A file whose every byte has been seen to be text. Made by `inspect`."""
-
-    file: BinaryIO
-    shown: str
-    size: int
-    sha256: str
-    encoding: str
-    skip: int
-
-    def fraction(self) -> float:
-        """How much of the file was read so far, 0 to 1."""
-        return min(1.0, self.file.tell() / self.size) if self.size else 1.0
+    cells: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A file read as far as its header; `rows` yields the rest, once."""
+    """A file read as far as its header; `rows` yields the rest, once. `says` is what the
+    report has to tell of the file as a whole."""
 
     header: Row
     delimiter: str
     rows: Iterator[Row | Broken]
+    says: tuple[str, ...] = ()
 
 
-def inspect(file: BinaryIO, shown: str, encoding: str = "") -> Source:
-    """The file with its hash and its encoding; `encoding` overrides what its first bytes say.
-
-    `file` can be sought in. Raises: BadFile naming line and byte where it is not text;
-    UsageError for an unknown encoding.
-    """
-    file.seek(0)
-    head = file.read(4)
-    found, skip = _by_mark(head)
-    if encoding:
-        found, skip = _named(encoding, head)
-    digest, size, lines, before = hashlib.sha256(), 0, 0, 0
-    decoder = codecs.getincrementaldecoder(found)()
-    file.seek(0)
-    try:
-        for block in iter(lambda: file.read(_BLOCK), b""):
-            digest.update(block)
-            body = block[skip:] if not size else block
-            before = size + (len(block) - len(body)) - len(decoder.getstate()[0])
-            size += len(block)
-            lines += decoder.decode(body).count("\n")
-        before = size - len(decoder.getstate()[0])
-        decoder.decode(b"", final=True)
-    except UnicodeError as error:
-        raise _not_text(error, shown, found, lines, before) from None
-    return Source(file, shown, size, digest.hexdigest(), found, skip)
-
-
-def read(source: Source, fits: Chooses) -> Table:
+def read(source: Source, fits: Chooses, delimiter: str = "") -> Table:
     """The table in the file; of the delimiters the one whose header fits best.
 
     Raises: BadFile if there is nothing in it.
@@ -117,10 +75,10 @@ def read(source: Source, fits: Chooses) -> Table:
     first = _first_line(lines)
     named = _SEPARATOR_LINE.fullmatch(first)
     if named and fits([first]) == 0:  # Excel's own way to name the delimiter
-        delimiter = named[1]
+        delimiter = delimiter or named[1]
         lines.taken.clear()
         first = _first_line(lines)
-    else:
+    elif not delimiter:
         delimiter = max(DELIMITERS, key=lambda mark: _fit(first, mark, fits))
     if "\0" in first:
         raise BadFile(
@@ -135,56 +93,27 @@ def read(source: Source, fits: Chooses) -> Table:
         raise BadFile("the file is empty", where=source.shown)
     if isinstance(header, Broken):
         raise BadFile(header.why, where=place(source.shown, header.row))
-    return Table(header, delimiter, _even(rows, lines, len(header.cells), delimiter))
+    return Table(header, delimiter, _all(rows, lines, len(header.cells), delimiter))
+
+
+def text_lines(source: Source) -> Iterator[tuple[int, str]]:
+    """Every line of the file with its number (from 1), of a monstrous one the beginning."""
+    lines = _Lines(source)
+    while True:
+        lines.begin()
+        number = lines.number + 1
+        line = next(lines, None)
+        if line is None:
+            return
+        if not _ends(line) and len(line) >= _MAX_RECORD:
+            lines.skip_rest()
+        yield number, line
 
 
 def shown(value: str, most: int = 80) -> str:
     """A value for a screen or a report: one line, no controls, at most `most` characters."""
     clean = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in value[: most + 1])
     return clean if len(clean) <= most else clean[: most - 1] + "…"
-
-
-def _by_mark(head: bytes) -> tuple[str, int]:
-    for mark, encoding in BOMS:
-        if head.startswith(mark):
-            return encoding, len(mark)
-    return "utf-8", 0
-
-
-def _named(encoding: str, head: bytes) -> tuple[str, int]:
-    try:
-        name = codecs.lookup(encoding).name
-        if name.replace("_", "-") in _NOT_FILES:
-            raise LookupError
-        "a".encode(name)  # refuses what is no encoding of text, such as base64
-        codecs.getincrementaldecoder(name)
-    except (LookupError, UnicodeError, ValueError, AttributeError):
-        raise UsageError(
-            f"there is no encoding `{shown(encoding)}`",
-            where="--encoding",
-            fix="Known are for example utf-8, utf-16, cp1251, koi8-r, cp1252 and latin-1.",
-        ) from None
-    marked, skip = _by_mark(head)
-    plain = name.removesuffix("-sig").replace("_", "-")
-    if skip and (marked == plain or marked.startswith(plain + "-")):
-        return marked, skip
-    return {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}.get(name, name), 0
-
-
-def _not_text(error: UnicodeError, shown_as: str, encoding: str, lines: int, at: int) -> BadFile:
-    what, line = f"this is not {encoding}", lines + 1
-    if isinstance(error, UnicodeDecodeError):
-        at += error.start
-        before = error.object[: error.start].decode(encoding, "replace")
-        line += before.count("\n")
-        if error.start < len(error.object):
-            what = f"byte {at + 1} (0x{error.object[error.start]:02x}) is not {encoding}"
-    return BadFile(
-        what,
-        where=place(shown_as, line),
-        fix="Save the file as UTF-8, or say what it is with --encoding "
-        "(cp1251, koi8-r, cp1252, latin-1 ..).",
-    )
 
 
 class _Lines:
@@ -225,6 +154,38 @@ class _Lines:
             raise BadFile(
                 "the file was changed while it was read", where=self.source.shown
             ) from None
+
+    def chunk(self, width: int, delimiter: str) -> list[Row] | None:
+        """The next thousand rows, if all of them are plain: a line each, as wide as the header.
+
+        If not, None, and their lines wait to be read one by one. None, too, at the end.
+        """
+        try:
+            text = self.text.read(_CHUNK)
+            text += self.text.readline(_MAX_RECORD)
+        except UnicodeError:
+            raise BadFile(
+                "the file was changed while it was read", where=self.source.shown
+            ) from None
+        plain = text.replace("\r\n", "\n")
+        lines = plain.split("\n")
+        if not lines[-1]:
+            lines.pop()
+        if "\r" not in plain and "\0" not in plain and max(map(len, lines), default=0) < MAX_CELL:
+            try:
+                rows = list(csv.reader(lines, delimiter=delimiter))
+            except csv.Error:
+                rows = []
+            if len(rows) == len(lines) and {0, width}.issuperset(map(len, rows)):
+                found = [
+                    Row(number, tuple(cells))
+                    for number, cells in enumerate(rows, self.number + 1)
+                    if cells and ((cells[0] and not cells[0].isspace()) or _any(cells))
+                ]
+                self.number += len(lines)
+                return found if lines else None
+        self.waiting.extend(io.StringIO(text, newline=""))
+        return None
 
     def begin(self) -> None:
         self.taken.clear()
@@ -305,6 +266,12 @@ def _rows(lines: _Lines, delimiter: str) -> Iterator[Row | Broken]:
             cells = None
             if len(lines.taken) == 1:
                 why = f"a cell is longer than {MAX_CELL} characters"
+        last = lines.taken[-1] if lines.taken else "\n"
+        if not _ends(last) and len(last) >= _MAX_RECORD and not lines.ended:
+            value = shown(lines.taken[0].strip())
+            lines.skip_rest()
+            yield Broken(number, value, f"a row of more than {_MAX_RECORD} characters", (value,))
+            continue
         if cells is None or (lines.ended and lines.taken):
             # What the open quote swallowed are rows of their own.
             value = shown(lines.taken[0].strip()) if lines.taken else ""
@@ -312,32 +279,62 @@ def _rows(lines: _Lines, delimiter: str) -> Iterator[Row | Broken]:
             lines.push_back(len(lines.taken) - 1)
             if monstrous:
                 lines.skip_rest()  # one row, however many parts it was read in
-            yield Broken(number, value, why)
+            yield Broken(number, value, why, (value,))
             continue
-        if any(map(str.strip, cells)):
+        if _any(cells):
             yield Row(number, tuple(cells))
 
 
-def _even(
+def _any(cells: list[str]) -> bool:
+    """Whether there is anything in a row."""
+    return any(map(str.strip, cells))
+
+
+def _all(
     rows: Iterator[Row | Broken], lines: _Lines, width: int, delimiter: str
 ) -> Iterator[Row | Broken]:
-    """The rows, those refused that have not the header's number of cells or a monstrous one."""
-    for row in rows:
-        if isinstance(row, Row) and _swallowed_one(lines.taken[1:], width, delimiter):
-            value = shown(lines.taken[0].strip())
-            lines.push_back(len(lines.taken) - 1)
-            yield Broken(row.number, value, _OPEN)
-        else:
-            yield row if isinstance(row, Broken) else _checked(row, lines, width)
+    """The rows, thousands at a time where nothing is odd, else with a look at each."""
+    while True:
+        if not lines.waiting:
+            plain = lines.chunk(width, delimiter)
+            if plain is not None:
+                yield from plain
+                continue
+            if not lines.waiting:
+                return
+        row = next(rows, None)
+        if row is None:
+            return
+        yield row if isinstance(row, Broken) else _even(row, lines, width, delimiter)
 
 
-def _swallowed_one(lines: list[str], width: int, delimiter: str) -> bool:
+def _even(row: Row, lines: _Lines, width: int, delimiter: str) -> Row | Broken:
+    """The row, refused if it has not the header's number of cells or a monstrous one."""
+    if not _swallowed_one(lines.taken, width, delimiter):
+        return _checked(row, lines, width)
+    value = shown(lines.taken[0].strip())
+    lines.push_back(len(lines.taken) - 1)
+    return Broken(row.number, value, _OPEN, (value,))
+
+
+def _swallowed_one(taken: list[str], width: int, delimiter: str) -> bool:
     """Whether one of a row's further lines is a row of its own: with an address and as wide."""
+    lines = taken[1:]
+    if width == 1 and lines and _is_whole(taken, delimiter):
+        return False  # every line is as wide as a file of one column: its quotes decide
     return any(
         _ADDRESS.search(line) and len(next(csv.reader([line], delimiter=delimiter), [])) == width
         for line in lines
         if len(line) < MAX_CELL
     )
+
+
+def _is_whole(taken: list[str], delimiter: str) -> bool:
+    """Whether the lines are one row whose quotation marks all stand where they should."""
+    try:
+        return len(list(csv.reader(taken, delimiter=delimiter, strict=True))) == 1
+    except csv.Error:
+        return False
 
 
 def _checked(row: Row, lines: _Lines, width: int) -> Row | Broken:
@@ -346,12 +343,12 @@ def _checked(row: Row, lines: _Lines, width: int) -> Row | Broken:
         # A quote closed lines later by another row's quote: only this line is refused.
         lines.push_back(len(lines.taken) - 1)
         value = shown(lines.taken[0].strip())
-        return Broken(row.number, value, f"{len(cells)} cells, where the first line has {width}")
+        why = f"{len(cells)} cells, where the first line has {width}"
+        return Broken(row.number, value, why, cells[: 2 * width])
     for cell in cells:
         if len(cell) > MAX_CELL:
-            return Broken(
-                row.number, shown(cell), f"a cell of {len(cell)} characters (at most {MAX_CELL})"
-            )
+            why = f"a cell of {len(cell)} characters (at most {MAX_CELL})"
+            return Broken(row.number, shown(cell), why, tuple(one[:MAX_CELL] for one in cells))
         if "\0" in cell:
-            return Broken(row.number, shown(cell), "a zero byte in a cell")
+            return Broken(row.number, shown(cell), "a zero byte in a cell", cells)
     return row

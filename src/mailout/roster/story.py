@@ -47,6 +47,11 @@ def told(record: Record, at: Callable[[datetime], str]) -> Iterator[str]:
     for suppression in record.suppressions:
         where = f"the list {suppression.list_id}" if suppression.list_id else "all lists"
         yield f"  Suppressed on {where} since {at(suppression.at)}: {suppression.reason}."
+    for domain in record.domains:
+        where = f"the list {domain.list_id}" if domain.list_id else "all lists"
+        yield f"  Their domain is suppressed on {where} since {at(domain.at)}."
+    if held := {key: value for key, value in person.fields.items() if key != "signatory"}:
+        yield "  " + ", ".join(f"{key}: {_plainly(value)}" for key, value in held.items())
     if person.bounce_paused_at:
         yield f"  Paused since {at(person.bounce_paused_at)}: mail to the address came back."
     for member in person.memberships:
@@ -79,6 +84,16 @@ def told(record: Record, at: Callable[[datetime], str]) -> Iterator[str]:
     for event in record.events:
         said = reply_line(event.code, event.enhanced, event.text)
         yield f"  {at(event.at)} {event.kind} {event.issue or ''} {said}".rstrip()
+    if record.notes:
+        yield "Notes:"
+    for note in record.notes:
+        yield f"  {at(note.at)} ({note.id}) {note.text}"
+
+
+def _plainly(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _what_came(sent: Sent, member: Membership, at: Callable[[datetime], str]) -> str:

@@ -5,20 +5,25 @@ The decisions are those of the table in `roster.importing`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from mailout.core.subscription import SubscriptionState, stricter
 from mailout.core.suppression import SuppressionReason
-from mailout.core.token import leave_token
-from mailout.roster.entry import Entry
+from mailout.core.token import leave_tokens
+from mailout.roster import journal
+from mailout.roster.entry import Entry, mark
 from mailout.roster.evidence import Evidence
-from mailout.store import consents
-from mailout.store import roster as stored
+from mailout.store import consents, imports, intake
 from mailout.store.engine import Tx
+from mailout.store.imports import Did
+from mailout.store.intake import Known, NewMember
 
-_LOWERING = (SubscriptionState.PAUSED, SubscriptionState.UNSUBSCRIBED)
+_UNSUBSCRIBED = SubscriptionState.UNSUBSCRIBED
+_LOWERING = (SubscriptionState.PAUSED, _UNSUBSCRIBED)
 
 
 class Came(StrEnum):
@@ -29,12 +34,17 @@ class Came(StrEnum):
     UNCHANGED = "unchanged"
 
 
-def why_not(person: Entry, known: stored.Known | None, suppressed: SuppressionReason | None) -> str:
-    """Why this person may not be taken in; empty if they may."""
-    if suppressed is not None:
+def why_not(person: Entry, known: Known | None, suppressed: SuppressionReason | None) -> str:
+    """Why this person may not be taken in; empty if they may.
+
+    Who is suppressed and known may be recorded as having left: that is what the file agrees on.
+    """
+    leaves = person.state is _UNSUBSCRIBED
+    if suppressed is SuppressionReason.ERASED or (
+        suppressed is not None and (known is None or known.state is None or not leaves)
+    ):
         return f"suppressed ({suppressed}): only they can come back, by signing up"
-    left = known is not None and known.state is SubscriptionState.UNSUBSCRIBED
-    if left and person.state is not SubscriptionState.UNSUBSCRIBED:
+    if known is not None and known.state is _UNSUBSCRIBED and not leaves:
         return "unsubscribed: only their own new sign-up brings them back"
     return ""
 
@@ -44,83 +54,182 @@ class Writes:
     """The writes of one chunk so far."""
 
     newcomers: list[Entry] = field(default_factory=list)
-    joining: list[tuple[int, Entry]] = field(default_factory=list)
-    details: list[stored.Details] = field(default_factory=list)
-    tags: dict[int, frozenset[str]] = field(default_factory=dict)
+    joining: list[tuple[Known, Entry]] = field(default_factory=list)
+    details: list[tuple[str, str, str, str, int]] = field(default_factory=list)
+    tags: list[tuple[int, str]] = field(default_factory=list)
     states: dict[int, SubscriptionState] = field(default_factory=dict)
     leaving: list[tuple[int, Entry]] = field(default_factory=list)
+    suppressed: dict[str, SuppressionReason] = field(default_factory=dict)
+    changes: dict[int, tuple[Known, journal.Changes]] = field(default_factory=dict)
 
-    def take(self, person: Entry, known: stored.Known | None) -> Came:
+    def __bool__(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self.newcomers or self.joining or self.changes or self.suppressed)
+
+    def take(
+        self, person: Entry, known: Known | None, suppressed: SuppressionReason | None = None
+    ) -> Came:
         """What becomes of a person that `why_not` let pass."""
+        if person.suppressed is not None and suppressed is None:
+            self.suppressed[person.key] = person.suppressed
         if known is None:
             self.newcomers.append(person)
             return Came.ADDED
         changed = self._complete(person, known)
         changed |= self.give_tags(person.tags, known)
         if known.state is None:
-            self.joining.append((known.id, person))
+            self.joining.append((known, person))
             return Came.ADDED
         changed |= self.lower(person, known)
+        changed |= person.key in self.suppressed
         return Came.UPDATED if changed else Came.UNCHANGED
 
-    def _complete(self, person: Entry, known: stored.Known) -> bool:
+    def _complete(self, person: Entry, known: Known) -> bool:
         """Whether what the file says of the person differs from what is known."""
-        said = (
+        name, language, country = (
             person.name or known.name,
             person.language or known.language,
             person.country or known.country,
         )
-        if said == (known.name, known.language, known.country):
+        said: journal.Changes = {}
+        if name != known.name:
+            said["name"] = [known.name, name]
+        if language != known.language:
+            said["language"] = [known.language, language]
+        if country != known.country:
+            said["country"] = [known.country, country]
+        fields = known.fields
+        if person.fields:
+            held = json.loads(fields)
+            new = {one: value for one, value in person.fields if held.get(one) != value}
+            if new:
+                said["fields"] = {one: [held.get(one), value] for one, value in new.items()}
+                fields = json.dumps({**held, **new}, ensure_ascii=False)
+        if not said:
             return False
-        self.details.append(stored.Details(known.id, *said))
+        self.details.append((name, language, country, fields, known.id))
+        self._changed(known).update(said)
         return True
 
-    def give_tags(self, tags: frozenset[str], known: stored.Known) -> bool:
+    def give_tags(self, tags: frozenset[str], known: Known) -> bool:
         """Whether a known person lacked some of the tags; they are given."""
-        if new := tags - known.tags:
-            self.tags[known.id] = new
-        return bool(new)
+        if tags <= known.tags:
+            return False
+        new = sorted(tags - known.tags)
+        self.tags += [(known.id, tag) for tag in new]
+        self._changed(known)["tags"] = new
+        return True
 
-    def lower(self, person: Entry, known: stored.Known) -> bool:
+    def lower(self, person: Entry, known: Known) -> bool:
         """Whether a known member's state is lowered to the person's; it is never raised."""
         assert known.state is not None  # noqa: S101 - a mistake of ours
+        if person.state is known.state or person.state not in _LOWERING:
+            return False
         state = stricter(known.state, person.state)
-        if state is known.state or state not in _LOWERING:
+        if state is known.state:
             return False
         self.states[known.subscription_id] = state
-        if state is SubscriptionState.UNSUBSCRIBED:
+        if state is _UNSUBSCRIBED:
             self.leaving.append((known.id, person))
+        self._changed(known)["state"] = [known.state.value, state.value]
         return True
 
-    def write(self, tx: Tx, evidence: Evidence, random_bytes: Callable[[int], bytes]) -> None:
-        """Nothing, once all of it is written; nothing is written where nothing changed."""
-        ids = stored.add_people(tx, [_new(person) for person in self.newcomers], evidence.at)
-        members = [(ids[person.key], person) for person in self.newcomers]
-        tags = {id_: person.tags for id_, person in members if person.tags}
-        members += self.joining
-        stored.add_tags(tx, {**tags, **self.tags})
-        stored.add_subscriptions(
+    def _changed(self, known: Known) -> journal.Changes:
+        return self.changes.setdefault(known.id, (known, {}))[1]
+
+    def write(
+        self,
+        tx: Tx,
+        evidence: Evidence,
+        random_bytes: Callable[[int], bytes],
+        import_id: int = 0,
+    ) -> None:
+        """Nothing, once all of it is written, and on record if it is of an import."""
+        list_id, now = evidence.list_id, evidence.at
+        numbers = intake.numbers(tx, len(self.newcomers)) if self.newcomers else ()
+        members = list(zip(numbers, self.newcomers, strict=True))
+        intake.add_people(tx, [_person(number, one) for number, one in members], now)
+        given = [(number, tag) for number, one in members for tag in sorted(one.tags)]
+        intake.add_tags(tx, given, to_new=True)
+        intake.add_tags(tx, self.tags, to_new=False)
+        joined = [*members, *((known.id, one) for known, one in self.joining)]
+        tokens = leave_tokens(random_bytes(16 * len(joined))) if joined else []
+        intake.add_members(
             tx,
-            evidence.list_id,
+            list_id,
             [
-                stored.NewSubscription(id_, person.state, leave_token(random_bytes(16)))
-                for id_, person in members
+                NewMember(number, str(one.state), token)
+                for (number, one), token in zip(joined, tokens, strict=True)
             ],
-            evidence.at,
+            now,
         )
-        stored.change_details(tx, self.details)
-        stored.change_states(tx, self.states, evidence.at)
-        rows = [evidence.of(id_, person, person.state) for id_, person in members]
-        rows += [evidence.of(id_, who, SubscriptionState.UNSUBSCRIBED) for id_, who in self.leaving]
-        consents.append(tx, rows)
+        intake.change_details(tx, self.details)
+        intake.change_states(tx, self.states, now)
+        pieces = [evidence.piece(number, one, one.state) for number, one in joined]
+        pieces += [evidence.piece(id_, one, _UNSUBSCRIBED) for id_, one in self.leaving]
+        consents.append_many(tx, list_id, now, pieces)
+        said = imports.suppression_evidence(import_id) if import_id else evidence.source
+        intake.suppress(tx, self.suppressed, said, now)
+        if import_id:
+            self._record(tx, import_id, members)
+
+    def _record(self, tx: Tx, import_id: int, members: list[tuple[int, Entry]]) -> None:
+        added = [
+            Did(
+                number,
+                journal.ADDED,
+                one.mark,
+                "{}",
+            )
+            for number, one in members
+        ]
+        joining = {known.id: (known, one) for known, one in self.joining}
+        changed = [
+            Did(known.id, journal.JOINED, "", journal.packed({**self._joined(known, one)}))
+            for known, one in joining.values()
+        ]
+        changed += [
+            Did(id_, journal.CHANGED, self._mark(known, said), journal.packed(said))
+            for id_, (known, said) in self.changes.items()
+            if id_ not in joining
+        ]
+        # An earlier chunk of this import may have had them, or a run that was broken off.
+        before = imports.recorded(tx, import_id, [one.subscriber_id for one in changed])
+        imports.amend(
+            tx,
+            import_id,
+            [
+                journal.merged(before[one.subscriber_id], one)
+                for one in changed
+                if one.subscriber_id in before
+            ],
+        )
+        fresh = [one for one in changed if one.subscriber_id not in before]
+        imports.record(tx, import_id, [*added, *(one._replace(mark="") for one in fresh)])
+
+    def _joined(self, known: Known, person: Entry) -> dict[str, Any]:
+        _, said = self.changes.get(known.id, (known, {}))
+        return {**said, "state": ["", person.state.value]}
+
+    def _mark(self, known: Known, said: journal.Changes) -> str:
+        """The mark of a known person after these changes."""
+        held = json.loads(known.fields)
+        held.update({one: pair[1] for one, pair in said.get("fields", {}).items()})
+        values = {what: said[what][1] for what in ("name", "language", "country") if what in said}
+        state = said["state"][1] if "state" in said else known.state or ""
+        return mark(
+            values.get("name", known.name),
+            values.get("language", known.language),
+            values.get("country", known.country),
+            json.dumps(held, ensure_ascii=False),
+            known.tags | set(said.get("tags", ())),
+            str(state),
+        )
 
 
-def _new(person: Entry) -> stored.NewPerson:
-    return stored.NewPerson(
-        address=person.address.text,
-        address_key=person.key,
-        domain=person.address.domain,
-        name=person.name,
-        language=person.language,
-        country=person.country,
-    )
+def _person(number: int, one: Entry) -> tuple[int, str, str, str, str, str, str, str]:
+    address = one.address
+    return (
+        number, address.text, one.key, address.domain, one.name, one.language, one.country,
+        one.fields_text,
+    )  # fmt: skip

@@ -75,6 +75,8 @@ _READER = """
   CASE WHEN p.id IS NULL THEN 'erased'
        WHEN EXISTS (SELECT 1 FROM suppression x
                     WHERE x.address_key = d.address_key AND x.list_id IN ('', i.list_id))
+         OR EXISTS (SELECT 1 FROM suppressed_domain x
+                    WHERE x.domain = p.domain AND x.list_id IN ('', i.list_id))
        THEN 'suppressed'
        WHEN s.state IS NULL THEN 'unsubscribed'
        WHEN s.state <> 'active' AND

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import select
 
-from mailout.core.consent import GENESIS, Consent, chained
+from mailout.core.consent import GENESIS, Consent, chained, links, moment
 from mailout.store.batch import chunks
-from mailout.store.columns import stored_moment
+from mailout.store.columns import dialect_of, stored_moment
 from mailout.store.engine import PlainTx, Tx
+from mailout.store.intake import put
 from mailout.store.tables import CONSENT
 
+_LINKED = ("list_id", "number", "at", "previous", "hash")  # what is known once it is in its chain
 _MOST = 1000  # rows in one statement
 _TYPES = {"number": "::bigint", "subscriber_id": "::bigint", "at": "::timestamptz"}
 _COLUMNS = (
@@ -32,6 +36,17 @@ _LAST = "SELECT number, hash FROM consent WHERE list_id = {} ORDER BY number DES
 _LAST_ON = {"sqlite": _LAST.format(":chain"), "postgresql": _LAST.format("%(chain)s")}
 
 
+class Piece(NamedTuple):
+    """One piece of evidence, of which list and moment are known: what an import has many of."""
+
+    subscriber_id: int
+    address_key: str
+    action: str
+    wording: str
+    language: str
+    source: str
+
+
 def append(tx: Tx, consents: Iterable[Consent]) -> None:
     """Nothing, once the evidence is appended to its lists' chains, in the order given."""
     append_plain(tx.connection(), consents)
@@ -47,14 +62,34 @@ def append_plain(plain: PlainTx, consents: Iterable[Consent]) -> None:
             _append_to(plain, list_id, some)
 
 
-def _append_to(plain: PlainTx, list_id: str, items: list[Consent]) -> None:
+def append_many(tx: Tx, list_id: str, at: datetime, rows: Sequence[Piece]) -> None:
+    """Nothing, once the rows of one moment are appended to a list's chain, in their order."""
+    if not rows:
+        return
+    number, previous = _last(tx.connection(), list_id)
+    said, stored = moment(at), stored_moment(at, dialect_of(tx))
+    linked = []
+    hashes = links(previous, list_id, said, rows)
+    for number_, (row, hash_) in enumerate(zip(rows, hashes, strict=True), number + 1):
+        linked.append((*row, list_id, number_, stored, previous, hash_))
+        previous = hash_
+    put(tx, "consent", ", ".join((*Piece._fields, *_LINKED)), linked)
+
+
+def _last(plain: PlainTx, list_id: str) -> tuple[int, str]:
+    """Number and hash of the last link of a list's chain, to which nobody else adds now."""
     dialect = plain.dialect.name
     if dialect == "postgresql":
         # One writer at a time to a chain; SQLite has one writer anyway.
         lock = "SELECT pg_advisory_xact_lock(hashtext(%(chain)s))"
         plain.exec_driver_sql(lock, {"chain": list_id})
     last = plain.exec_driver_sql(_LAST_ON[dialect], {"chain": list_id}).first()
-    number, previous = (last[0], last[1]) if last else (0, GENESIS)
+    return (last[0], last[1]) if last else (0, GENESIS)
+
+
+def _append_to(plain: PlainTx, list_id: str, items: list[Consent]) -> None:
+    dialect = plain.dialect.name
+    number, previous = _last(plain, list_id)
     rows = []
     for consent in items:
         number += 1

@@ -23,6 +23,7 @@ from mailout.store import (
     inbound,
     issues,
     letters,
+    merged,
     people,
     requests,
     signatories,
@@ -33,7 +34,7 @@ from mailout.store.tables import DELIVERY, SUPPRESSION
 
 _TABLES = (
     "subscriber", "subscriber_tag", "subscription", "delivery", "event", "suppression", "request",
-    "letter", "inbound",
+    "letter", "inbound", "import_person", "note", "merged_address", "merged_token",
 )  # fmt: skip
 
 
@@ -67,6 +68,11 @@ def forget(tx: Tx, subscriber_id: int, address_key: str, now: datetime) -> None:
     # An older suppression may quote a server that named the address; this one covers it.
     tx.execute(delete(SUPPRESSION).where(SUPPRESSION.c.address_key == address_key))
     suppressions.add(tx, address_key, SuppressionReason.ERASED, now)
+    for key in merged.addresses_of(tx, subscriber_id):
+        tx.execute(delete(SUPPRESSION).where(SUPPRESSION.c.address_key == key))
+        suppressions.add(tx, key, SuppressionReason.ERASED, now)
+        letters.forget(tx, key)
+        requests.forget(tx, key)
     events.forget_words_about(tx, subscriber_id)
     tx.execute(
         update(DELIVERY)

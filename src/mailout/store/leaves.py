@@ -9,7 +9,7 @@ found: if it has changed since, or somebody else is changing it, it is not among
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from mailout.core.subscription import SubscriptionState
@@ -25,6 +25,17 @@ _FIND_IN = {
     # CROSS JOIN, in SQLite's own sense: the tokens are walked, and not all subscriptions.
     "sqlite": _FIND.format(tokens="json_each(:tokens) t CROSS"),
     "postgresql": _FIND.format(tokens="json_array_elements_text(%(tokens)s::json) t(value)"),
+}
+
+# Tokens of subscriptions that were merged into another one: rare, and asked for when need be.
+_FIND_MERGED = """
+SELECT m.token, s.id, s.subscriber_id, s.list_id, s.state, p.language, p.address_key
+FROM {tokens} JOIN merged_token m ON m.token = t.value
+JOIN subscription s ON s.id = m.subscription_id
+JOIN subscriber p ON p.id = s.subscriber_id"""
+_FIND_MERGED_IN = {
+    "sqlite": _FIND_MERGED.format(tokens="json_each(:tokens) t CROSS"),
+    "postgresql": _FIND_MERGED.format(tokens="json_array_elements_text(%(tokens)s::json) t(value)"),
 }
 
 _TAKE_OFF = """
@@ -62,8 +73,17 @@ _NOTE_ON = {
 
 def find(plain: PlainTx, tokens: Collection[str]) -> dict[str, Subscription]:
     """The subscriptions that leave tokens belong to, by token."""
-    query = _FIND_IN[plain.dialect.name]
-    rows = plain.exec_driver_sql(query, {"tokens": json.dumps(list(tokens))})
+    found = _found(plain, _FIND_IN, tokens)
+    if others := set(tokens) - found.keys():
+        found |= _found(plain, _FIND_MERGED_IN, others)
+    return found
+
+
+def _found(
+    plain: PlainTx, query: Mapping[str, str], tokens: Collection[str]
+) -> dict[str, Subscription]:
+    asked = {"tokens": json.dumps(list(tokens))}
+    rows = plain.exec_driver_sql(query[plain.dialect.name], asked)
     return {
         token: Subscription(id_, subscriber_id, list_id, SubscriptionState(state), language, key)
         for token, id_, subscriber_id, list_id, state, language, key in rows

@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased
 from mailout.core.address import Address
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
+from mailout.store import suppressions
 from mailout.store.columns import dialect_of
 from mailout.store.engine import Tx
 from mailout.store.tables import (
@@ -118,6 +119,13 @@ def change(tx: Tx, subscriber_id: int, **details: object) -> None:
         tx.execute(update(SUBSCRIBER).where(SUBSCRIBER.c.id == subscriber_id).values(**details))
 
 
+def fields_of(tx: Tx, subscriber_id: int) -> Mapping[str, object]:
+    """The person's own fields, which nobody else changes before `tx` ends."""
+    query = select(SUBSCRIBER.c.fields).where(SUBSCRIBER.c.id == subscriber_id)
+    found: Mapping[str, object] = tx.execute(query.with_for_update()).scalar_one()
+    return found
+
+
 def place(tx: Tx, subscriber_id: int, list_id: str) -> Place | None:
     """The person's place on the list, which nobody else changes before `tx` ends."""
     row = tx.execute(
@@ -158,15 +166,18 @@ def set_up(tx: Tx, subscription_id: int, values: Mapping[str, object]) -> None:
     tx.execute(update(SUBSCRIPTION).where(SUBSCRIPTION.c.id == subscription_id).values(**values))
 
 
-def reasons(tx: Tx, address_key: str, list_id: str) -> set[SuppressionReason]:
-    """Why the address is not mailed, on that list or on all."""
-    return set(
+def reasons(tx: Tx, address_key: str, list_id: str, *, domain: str = "") -> set[SuppressionReason]:
+    """Why the address, which is in that domain, is not mailed, on that list or on all; a domain
+    is suppressed by hand."""
+    found = set(
         tx.scalars(
             select(SUPPRESSION.c.reason).where(
                 SUPPRESSION.c.address_key == address_key, SUPPRESSION.c.list_id.in_(("", list_id))
             )
         )
     )
+    by_hand = {SuppressionReason.BY_HAND}
+    return found | by_hand if suppressions.domain_is_held(tx, domain, list_id) else found
 
 
 def lift(tx: Tx, address_key: str, list_id: str) -> None:

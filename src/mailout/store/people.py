@@ -10,8 +10,20 @@ from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, select, u
 
 from mailout.core.subscriber import Membership, Subscriber
 from mailout.core.subscription import SubscriptionState
+from mailout.store import batch
 from mailout.store.engine import Tx
+from mailout.store.roster_tables import MERGED_TOKEN
 from mailout.store.tables import SUBSCRIBER, SUBSCRIBER_TAG, SUBSCRIPTION
+
+_SORTS = {
+    "address": func.lower(SUBSCRIBER.c.address),
+    "name": func.lower(SUBSCRIBER.c.name),
+    "language": SUBSCRIBER.c.language,
+    "country": SUBSCRIBER.c.country,
+    "joined": SUBSCRIBER.c.created_at,
+}
+SORTS = tuple(_SORTS)
+"""What people can be sorted by: `joined` is when they joined the list, where one is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +57,11 @@ def page(
     list_id: str = "",
     after: int = 0,
     limit: int = 100,
+    sort: str = "",
+    skip: int = 0,
 ) -> list[Subscriber]:
-    """Up to `limit` people with ids above `after`, in the order of their ids.
+    """Up to `limit` people with ids above `after`, `skip` of them passed over, in the order of
+    their ids or of one of `SORTS`, whose first letter `-` turns it round.
 
     `where` may speak of the subscription only when `list_id` is given.
     """
@@ -56,8 +71,24 @@ def page(
         query = query.where(SUBSCRIPTION.c.list_id == list_id)
     if where is not None:
         query = query.where(where)
-    rows = tx.execute(query.order_by(SUBSCRIBER.c.id).limit(limit)).all()
+    if sort:
+        name = sort.removeprefix("-")
+        by: ColumnElement[object] = (
+            SUBSCRIPTION.c.joined_at if name == "joined" and list_id else _SORTS[name]
+        )
+        query = query.order_by(by.desc() if sort[0] == "-" else by)
+    query = query.order_by(SUBSCRIBER.c.id.desc() if sort[:1] == "-" else SUBSCRIBER.c.id)
+    rows = tx.execute(query.limit(limit).offset(skip)).all()
     return _complete(tx, rows)
+
+
+def by_ids(tx: Tx, ids: Sequence[int]) -> list[Subscriber]:
+    """The people with these ids, with tags and memberships."""
+    found: list[Subscriber] = []
+    for some in batch.chunks(ids, batch.KEYS):
+        rows = tx.execute(select(SUBSCRIBER).where(batch.among(tx, SUBSCRIBER.c.id, some))).all()
+        found += _complete(tx, rows)
+    return found
 
 
 def _complete(tx: Tx, rows: Sequence[Row[tuple[object, ...]]]) -> list[Subscriber]:
@@ -127,7 +158,10 @@ def change_tags(
 
 def subscription_of_token(tx: Tx, token: str) -> Subscription | None:
     """The subscription that a leave token belongs to."""
-    return _subscription(tx, SUBSCRIPTION.c.token == token)
+    merged = select(MERGED_TOKEN.c.subscription_id).where(MERGED_TOKEN.c.token == token)
+    return _subscription(tx, SUBSCRIPTION.c.token == token) or _subscription(
+        tx, SUBSCRIPTION.c.id == merged.scalar_subquery()
+    )
 
 
 def subscription(tx: Tx, subscription_id: int, *, hold: bool = False) -> Subscription | None:

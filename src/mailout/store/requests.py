@@ -96,6 +96,11 @@ def keys_of(tx: Tx, subscriber_id: int) -> list[str]:
     )
 
 
+def forget_person(tx: Tx, subscriber_id: int) -> None:
+    """Nothing, once no request of that person's own waits."""
+    tx.execute(delete(REQUEST).where(REQUEST.c.subscriber_id == subscriber_id))
+
+
 def forget(tx: Tx, address_key: str) -> None:
     """Nothing, once no request names the address."""
     tx.execute(delete(REQUEST).where(REQUEST.c.address_key == address_key))

@@ -1,8 +1,4 @@
-"""People in bulk: what an import looks up and writes, a chunk of rows at a time.
-
-A chunk is one transaction: `lock`, `known`, then the writes. Every statement is either one
-query over a bounded list of keys or one that takes many rows, the same on both databases.
-"""
+"""People in bulk: added, counted, and with their history. The hot path of an import is `intake`."""
 
 from __future__ import annotations
 
@@ -11,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, select, text, update
+from sqlalchemy import ColumnElement, and_, func, select, text
 
 from mailout.core.delivery import DeliveryState, reply_line
 from mailout.core.dispatch import DispatchState
 from mailout.core.subscriber import Subscriber
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
-from mailout.store import people, suppressions
+from mailout.store import people
 from mailout.store.batch import KEYS, among, chunks, insert_batch
 from mailout.store.engine import Tx
 from mailout.store.tables import (
@@ -32,20 +28,6 @@ from mailout.store.tables import (
 )
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the store holds of a person; `state` and `subscription_id` are of the list asked for,
-    None and 0 if the person is not on it."""
-
-    id: int
-    name: str
-    language: str
-    country: str
-    tags: frozenset[str]
-    subscription_id: int
-    state: SubscriptionState | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +49,6 @@ class NewSubscription:
     subscriber_id: int
     state: SubscriptionState
     token: str
-
-
-@dataclass(frozen=True, slots=True)
-class Details:
-    """The new name, language and country of a person; all three are written."""
-
-    subscriber_id: int
-    name: str
-    language: str
-    country: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,55 +103,6 @@ def lock(tx: Tx) -> None:
     """
     if tx.get_bind().dialect.name == "postgresql":
         tx.execute(text("LOCK TABLE subscriber IN SHARE ROW EXCLUSIVE MODE"))
-
-
-def known(tx: Tx, address_keys: Sequence[str], list_id: str) -> dict[str, Known]:
-    """Those of the keys that belong to a person, with what is known of them."""
-    found: dict[str, Known] = {}
-    for keys in chunks(address_keys, KEYS):
-        rows = tx.execute(
-            select(
-                SUBSCRIBER.c.address_key,
-                SUBSCRIBER.c.id,
-                SUBSCRIBER.c.name,
-                SUBSCRIBER.c.language,
-                SUBSCRIBER.c.country,
-                SUBSCRIPTION.c.id,
-                SUBSCRIPTION.c.state,
-            )
-            .outerjoin(
-                SUBSCRIPTION,
-                (SUBSCRIPTION.c.subscriber_id == SUBSCRIBER.c.id)
-                & (SUBSCRIPTION.c.list_id == list_id),
-            )
-            .where(among(tx, SUBSCRIBER.c.address_key, keys))
-        ).all()
-        tags: dict[int, set[str]] = {}
-        for subscriber_id, tag in tx.execute(
-            select(SUBSCRIBER_TAG.c.subscriber_id, SUBSCRIBER_TAG.c.tag).where(
-                among(tx, SUBSCRIBER_TAG.c.subscriber_id, [row[1] for row in rows])
-            )
-        ):
-            tags.setdefault(subscriber_id, set()).add(tag)
-        for key, id_, name, language, country, subscription_id, state in rows:
-            found[key] = Known(
-                id=id_,
-                name=name,
-                language=language,
-                country=country,
-                tags=frozenset(tags.get(id_, ())),
-                subscription_id=subscription_id or 0,
-                state=state,
-            )
-    return found
-
-
-def suppressed(tx: Tx, address_keys: Sequence[str], list_id: str) -> dict[str, SuppressionReason]:
-    """Those of the keys that are suppressed on the list or on all, with the reason."""
-    found: dict[str, SuppressionReason] = {}
-    for keys in chunks(address_keys, KEYS):
-        found.update(suppressions.among(tx, keys, list_id))
-    return found
 
 
 def add_people(tx: Tx, newcomers: Sequence[NewPerson], now: datetime) -> dict[str, int]:
@@ -244,40 +167,6 @@ def add_subscriptions(
     )
 
 
-def change_details(tx: Tx, changed: Sequence[Details]) -> None:
-    """Nothing, once these people have the new name, language and country."""
-    if changed:
-        tx.connection().execute(
-            update(SUBSCRIBER)
-            .where(SUBSCRIBER.c.id == bindparam("of_id"))
-            .values(
-                name=bindparam("new_name"),
-                language=bindparam("new_language"),
-                country=bindparam("new_country"),
-            ),
-            [
-                {
-                    "of_id": details.subscriber_id,
-                    "new_name": details.name,
-                    "new_language": details.language,
-                    "new_country": details.country,
-                }
-                for details in changed
-            ],
-        )
-
-
-def change_states(tx: Tx, states: Mapping[int, SubscriptionState], now: datetime) -> None:
-    """Nothing, once each subscription (by id) is in its new state since `now`."""
-    if states:
-        tx.connection().execute(
-            update(SUBSCRIPTION)
-            .where(SUBSCRIPTION.c.id == bindparam("of_id"))
-            .values(state=bindparam("new_state"), changed_at=bindparam("moment")),
-            [{"of_id": id_, "new_state": state, "moment": now} for id_, state in states.items()],
-        )
-
-
 def all_of(conditions: Sequence[ColumnElement[bool]]) -> ColumnElement[bool] | None:
     """The condition that all of them hold; None if there are none."""
     return and_(*conditions) if conditions else None
@@ -286,6 +175,18 @@ def all_of(conditions: Sequence[ColumnElement[bool]]) -> ColumnElement[bool] | N
 def in_state(state: SubscriptionState) -> ColumnElement[bool]:
     """The condition that the joined subscription is in `state`."""
     return SUBSCRIPTION.c.state == state
+
+
+def has_id(tx: Tx, ids: Sequence[int]) -> ColumnElement[bool]:
+    """The condition that the joined subscriber is one of at most `KEYS`."""
+    return among(tx, SUBSCRIBER.c.id, ids)
+
+
+def has_tag(tag: str) -> ColumnElement[bool]:
+    """The condition that the joined subscriber has that tag."""
+    return SUBSCRIBER.c.id.in_(
+        select(SUBSCRIBER_TAG.c.subscriber_id).where(SUBSCRIBER_TAG.c.tag == tag)
+    )
 
 
 def count(tx: Tx, where: ColumnElement[bool], list_id: str) -> int:

@@ -2,8 +2,10 @@
 
 from alembic import context
 
-from mailout.store.inbound_tables import metadata
+from mailout.store import asked_tables, import_tables, inbound_tables
 
+# One description of all tables: each of these modules adds its own when it is read.
+(metadata,) = {one.metadata for one in (asked_tables, import_tables, inbound_tables)}
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
 with context.begin_transaction():

@@ -1,0 +1,49 @@
+"""The journal: what an import did to each person, so that it can be taken back.
+
+| did | changes | taken back by |
+|---|---|---|
+| added | - (`mark` tells whether anybody changed the person since) | removing the person |
+| joined | the subscription's state, and what `changed` has | removing the subscription |
+| changed | pairs [before, after] by name, in `fields` too; `tags` given | what is still so |
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mailout.store.imports import Did
+
+ADDED, JOINED, CHANGED = "added", "joined", "changed"
+
+Changes = dict[str, Any]
+
+
+def packed(changes: Changes) -> str:
+    """Changes as they are stored."""
+    return json.dumps(changes, ensure_ascii=False)
+
+
+def merged(before: Did, later: Did) -> Did:
+    """What one import did to a person over two of its chunks.
+
+    A person whom it added stays added, with the newer mark; of changed values the first
+    before and the last after remain.
+    """
+    if before.did == ADDED:
+        return Did(before.subscriber_id, ADDED, later.mark, before.changes)
+    old, new = json.loads(before.changes), json.loads(later.changes)
+    return Did(before.subscriber_id, before.did, "", packed(_united(old, new)))
+
+
+def _united(old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
+    both: Changes = dict(old)
+    for what, value in new.items():
+        if what == "tags":
+            both["tags"] = sorted({*old.get("tags", ()), *value})
+        elif what == "fields":
+            both["fields"] = _united(old.get("fields", {}), value)
+        else:
+            both[what] = [old[what][0], value[1]] if what in old else value
+    return both

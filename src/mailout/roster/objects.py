@@ -1,0 +1,105 @@
+"""JSON lines: one object a line, whose keys are columns. A JSON list of objects is read, too.
+
+Standards: RFC 8259 (JSON).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from mailout.core.errors import BadFile, place
+from mailout.roster.reading import MAX_CELL, Broken, Row, Table, shown, text_lines
+from mailout.roster.source import Source
+
+_MOST_LIST = 20_000_000  # bytes of a list, which is read whole
+_FIRST = 5000  # lines that are looked at for keys
+_MOST_KEYS = 500
+
+
+def is_json(source: Source) -> bool:
+    """Whether the first character that is no white space begins an object or a list of them."""
+    for _, line in text_lines(source):
+        if text := line.strip():
+            return text[0] == "{" or (text[0] == "[" and (text[1:].strip() or "{")[0] == "{")
+    return False
+
+
+def read(source: Source) -> Table:
+    """The objects as a table, whose columns are the keys of the first few thousand.
+
+    Raises: BadFile if there is none.
+    """
+    objects = _objects(source)
+    first: list[tuple[int, object]] = []
+    keys: dict[str, None] = {}
+    for number, found in objects:
+        first.append((number, found))
+        if isinstance(found, dict):
+            keys.update(dict.fromkeys(map(str, found)))
+        if len(first) >= _FIRST or len(keys) > _MOST_KEYS:
+            break
+    if not keys:
+        raise BadFile("there is no JSON object in it", where=source.shown)
+    if len(keys) > _MOST_KEYS:
+        raise BadFile(f"more than {_MOST_KEYS} different keys", where=source.shown)
+    names = tuple(keys)
+    return Table(Row(1, names), "", _rows(chain(first, objects), names))
+
+
+def _rows(objects: Iterable[tuple[int, object]], names: tuple[str, ...]) -> Iterator[Row | Broken]:
+    for number, found in objects:
+        if isinstance(found, Broken):
+            yield found
+        elif not isinstance(found, dict):
+            yield Broken(number, shown(str(found)), "no JSON object")
+        elif more := sorted(map(shown, set(map(str, found)) - set(names))):
+            yield Broken(number, more[0], f"a key that none of the first {_FIRST} lines has")
+        else:
+            cells = tuple([_text(found.get(name)) for name in names])
+            if any(len(cell) > MAX_CELL or "\0" in cell for cell in cells):
+                yield Broken(number, "", f"a zero byte, or more than {MAX_CELL} characters")
+            else:
+                yield Row(number, cells)
+
+
+def _text(value: object) -> str:
+    """A value as a cell: a list's items apart by semicolons, what is within as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(one, str | int | float) for one in value):
+        return ";".join(map(str, value))
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _objects(source: Source) -> Iterator[tuple[int, object]]:
+    lines = ((number, line) for number, line in text_lines(source) if line.strip())
+    begun = next(lines, (1, ""))
+    if begun[1].lstrip()[:1] == "[":
+        yield from _listed(source, chain([begun], lines))
+        return
+    for number, line in chain([begun], lines):
+        try:
+            yield number, json.loads(line)
+        except (ValueError, RecursionError) as error:
+            why = getattr(error, "msg", "nested too deep")
+            yield number, Broken(number, shown(line.strip()), f"no JSON object: {why}")
+
+
+def _listed(source: Source, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, object]]:
+    if source.size > _MOST_LIST:
+        raise BadFile(
+            f"a JSON list of more than {_MOST_LIST // 1_000_000} MB",
+            where=source.shown,
+            fix="Write JSON lines: one object a line.",
+        )
+    try:
+        found = json.loads("".join(line for _, line in lines))
+    except (ValueError, RecursionError) as error:
+        line = getattr(error, "lineno", None)
+        why = getattr(error, "msg", "nested too deep")
+        raise BadFile(f"no JSON: {why}", where=place(source.shown, line)) from None
+    yield from enumerate(found, 1)

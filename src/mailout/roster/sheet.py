@@ -1,0 +1,177 @@
+"""Spreadsheets (XLSX): the first sheet that is shown, as rows of text.
+
+Such a file is packed XML, and a small one can unpack to anything. So it is unpacked once and
+counted before it is read: its parts, their sizes, the longest row and the longest text, and
+no document type, which could define texts that grow. It is then read row by row.
+
+A formula stands for the value that the spreadsheet last computed. Dates are written as
+ISO 8601, whole numbers without a point.
+
+Standards: ECMA-376 (Office Open XML).
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from typing import Any
+
+from mailout.core.errors import BadFile
+from mailout.roster.reading import MAX_CELL, Broken, Row, Table, shown
+from mailout.roster.source import Source
+
+MAGIC = b"PK\x03\x04"
+"""How the file begins."""
+
+_MOST_PARTS = 2000
+_MOST_UNPACKED = 4_000_000_000  # bytes of the sheets, which are read row by row
+_MOST_TEXTS = 100_000_000  # bytes of the shared texts, which are held in memory
+_MOST_OTHER = 5_000_000  # bytes of any other part that is read
+_MOST_ROW = 4_000_000  # bytes between two rows
+_MOST_COLUMNS = 1000
+_BLOCK = 1 << 18
+_UNKNOWN = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
+_FORMULA = re.compile(rb"<f[ >]")
+
+
+def read(source: Source) -> Table:
+    """The table in the first sheet. Raises: BadFile for what is no spreadsheet, or no fit one."""
+    source.file.seek(0)
+    try:
+        with zipfile.ZipFile(source.file) as packed:
+            has_formulas = _inspect(packed, source.shown)
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+    ):
+        raise _none(source.shown) from None
+    rows = _rows(source)
+    header = next(rows, None)
+    if header is None:
+        raise BadFile("the first sheet is empty", where=source.shown)
+    says = ("the file has formulas; what they last came to is taken",) if has_formulas else ()
+    width = len(header.cells)
+    return Table(header, "", (_even(row, width) for row in rows), says)
+
+
+def _none(shown_as: str) -> BadFile:
+    return BadFile(
+        "this is no spreadsheet that can be read",
+        where=shown_as,
+        fix="Save it as CSV UTF-8, and import that.",
+    )
+
+
+def _inspect(packed: zipfile.ZipFile, shown_as: str) -> bool:
+    """Whether there are formulas. Raises: BadFile for a part that is too large or too odd."""
+    parts = packed.infolist()
+    if len(parts) > _MOST_PARTS or "xl/workbook.xml" not in packed.namelist():
+        raise _none(shown_as)
+    if sum(part.file_size for part in parts) > _MOST_UNPACKED:
+        raise BadFile(
+            f"it unpacks to more than {_MOST_UNPACKED // 1_000_000_000} GB", where=shown_as
+        )
+    has_formulas = False
+    for part in parts:
+        name = part.filename
+        is_sheet = name.startswith("xl/worksheets/")
+        most = _MOST_UNPACKED if is_sheet else _MOST_OTHER
+        if name.lower().endswith("sharedstrings.xml"):
+            most = _MOST_TEXTS
+        if part.file_size > most and name.endswith((".xml", ".rels")):
+            raise BadFile(
+                f"its part {shown(name)} unpacks to more than {most // 1_000_000} MB",
+                where=shown_as,
+                fix="Save it as CSV UTF-8, and import that.",
+            )
+        if name.endswith((".xml", ".rels")):
+            has_formulas |= _look(packed, part, shown_as)
+    return has_formulas
+
+
+def _look(packed: zipfile.ZipFile, part: zipfile.ZipInfo, shown_as: str) -> bool:
+    """Whether a part has formulas; reads it once, keeping none of it."""
+    row_ends = b"row>" if part.filename.startswith("xl/worksheets/") else b"<"
+    since = 0
+    has_formulas = False
+    tail = b""
+    # zipfile gives no more bytes than the part said it has.
+    with packed.open(part) as unpacked:
+        while block := unpacked.read(_BLOCK):
+            joined = tail + block
+            if _UNKNOWN.search(joined):
+                raise BadFile("its XML defines things of its own", where=shown_as)
+            has_formulas |= bool(_FORMULA.search(joined))
+            tail = joined[-12:]
+            last = joined.rfind(row_ends)
+            since = since + len(block) if last < 0 else len(joined) - last
+            if since > _MOST_ROW:
+                raise BadFile(
+                    f"a row or a text of more than {_MOST_ROW // 1_000_000} MB", where=shown_as
+                )
+    return has_formulas
+
+
+def _rows(source: Source) -> Iterator[Row]:
+    """The rows with anything in them, numbered as the spreadsheet shows them."""
+    import openpyxl
+
+    source.file.seek(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of styles and extensions, which do not matter here
+        book: Any = None
+        try:
+            book = openpyxl.load_workbook(source.file, read_only=True, data_only=True)
+            sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+            if not sheets:
+                raise _none(source.shown)
+            sheets[0].reset_dimensions()
+            for number, values in enumerate(sheets[0].iter_rows(values_only=True), 1):
+                cells = tuple([_text(value) for value in values])
+                while cells and not cells[-1].strip():
+                    cells = cells[:-1]
+                if cells:
+                    yield Row(number, cells)
+        except (
+            KeyError, ValueError, TypeError, AttributeError, IndexError, SyntaxError, OSError,
+            zipfile.BadZipFile, zlib.error, EOFError,
+        ):  # fmt: skip
+            # Whatever openpyxl trips over; what was read before stands in the report.
+            raise _none(source.shown) from None
+        finally:
+            if book is not None:
+                book.close()
+
+
+def _even(row: Row, width: int) -> Row | Broken:
+    """The row, filled up to the header's width, which a spreadsheet leaves out at its end."""
+    if len(row.cells) > width:
+        why = f"{len(row.cells)} cells, where the first line has {width}"
+        return Broken(row.number, shown(row.cells[width]), why, row.cells[:_MOST_COLUMNS])
+    for cell in row.cells:
+        if len(cell) > MAX_CELL or "\0" in cell:
+            why = f"a zero byte, or a cell of more than {MAX_CELL} characters"
+            return Broken(row.number, shown(cell), why)
+    return Row(row.number, row.cells + ("",) * (width - len(row.cells)))
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    return str(value)

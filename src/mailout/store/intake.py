@@ -1,0 +1,255 @@
+"""The hot path of an import: what it looks up and writes for thousands of people at a time.
+
+Plain SQL through the driver, since at a million people whatever is done for each of them is
+what an import takes. SQLite is given two hundred rows a statement, PostgreSQL a COPY; keys to
+look up go in one bound value.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import chain
+from typing import Any, NamedTuple
+
+import psycopg
+from sqlalchemy.exc import DBAPIError
+
+from mailout.core.subscription import SubscriptionState
+from mailout.core.suppression import SuppressionReason
+from mailout.store.columns import dialect_of, stored_moment
+from mailout.store.engine import Tx
+
+_STATES = {state.value: state for state in SubscriptionState}
+_KEYS = 5000
+"""Keys of one statement: enough that its cost does not count, few enough for the memory."""
+_ROWS = 200
+_CACHE = 65_536  # kilobytes
+_LOG = 32_768  # pages: 128 MB
+_TAGS_APART = "\x1f"  # no tag holds a control character
+
+
+class Known(NamedTuple):
+    """What the store holds of a person; `state` and `subscription_id` are of the list asked for,
+    None and 0 if the person is not on it. `fields` is JSON as stored."""
+
+    id: int
+    name: str
+    language: str
+    country: str
+    fields: str
+    subscription_id: int
+    state: SubscriptionState | None
+    tags: frozenset[str]
+
+
+class NewMember(NamedTuple):
+    """A person's place on the list; `token` is a fresh leave token."""
+
+    subscriber_id: int
+    state: str
+    token: str
+
+
+# CROSS JOIN keeps the order: the keys first, then the index.
+_KNOWN_SQLITE = """SELECT s.address_key, s.id, s.name, s.language, s.country, s.fields,
+ p.id, p.state,
+ (SELECT group_concat(t.tag, char(31)) FROM subscriber_tag t WHERE t.subscriber_id = s.id)
+ FROM json_each(?) k CROSS JOIN subscriber s ON s.address_key = k.value
+ LEFT JOIN subscription p ON p.subscriber_id = s.id AND p.list_id = ?"""
+_KNOWN_POSTGRESQL = """SELECT s.address_key, s.id, s.name, s.language, s.country, s.fields::text,
+ p.id, p.state,
+ (SELECT string_agg(t.tag, chr(31)) FROM subscriber_tag t WHERE t.subscriber_id = s.id)
+ FROM subscriber s LEFT JOIN subscription p ON p.subscriber_id = s.id AND p.list_id = %s
+ WHERE s.address_key = ANY(%s)"""
+_SUPPRESSED_SQLITE = """SELECT p.address_key, p.reason
+ FROM json_each(?) k CROSS JOIN suppression p ON p.address_key = k.value
+ WHERE p.list_id IN ('', ?)"""
+_SUPPRESSED_POSTGRESQL = """SELECT address_key, reason FROM suppression
+ WHERE list_id IN ('', %s) AND address_key = ANY(%s)"""
+
+
+def widen(tx: Tx) -> None:
+    """Nothing, once SQLite keeps more pages in memory for this connection, and folds its log
+    into the file less often: keys and tokens fall all over their indexes."""
+    if dialect_of(tx) == "sqlite":
+        tx.connection().exec_driver_sql(f"PRAGMA cache_size = -{_CACHE}")
+        tx.connection().exec_driver_sql(f"PRAGMA wal_autocheckpoint = {_LOG}")
+
+
+def narrow(tx: Tx) -> None:
+    """Nothing, once this connection is as `engine` set it up."""
+    if dialect_of(tx) == "sqlite":
+        tx.connection().exec_driver_sql("PRAGMA cache_size = -2000")
+        tx.connection().exec_driver_sql("PRAGMA wal_autocheckpoint = 1000")
+
+
+def known(tx: Tx, address_keys: Sequence[str], list_id: str) -> dict[str, Known]:
+    """Those of the keys that belong to a person, with what is known of them."""
+    found: dict[str, Known] = {}
+    tags_of: dict[str | None, frozenset[str]] = {None: frozenset()}
+    for row in _asked(tx, address_keys, list_id, _KNOWN_SQLITE, _KNOWN_POSTGRESQL):
+        key, id_, name, language, country, fields, subscription_id, state, joined = row
+        tags = tags_of.get(joined)
+        if tags is None:  # the same few over and over
+            tags = tags_of[joined] = frozenset(joined.split(_TAGS_APART))
+        found[key] = Known(
+            id_, name, language, country, fields, subscription_id or 0,
+            None if state is None else _STATES[state], tags,
+        )  # fmt: skip
+    return found
+
+
+def suppressed(tx: Tx, address_keys: Sequence[str], list_id: str) -> dict[str, SuppressionReason]:
+    """Those of the keys that are suppressed on the list or on all, with the reason.
+
+    Of two reasons `erased` is the one: nothing of that person may come in again.
+    """
+    connection = tx.connection()
+    if connection.exec_driver_sql("SELECT 1 FROM suppression LIMIT 1").first() is None:
+        return {}
+    found: dict[str, SuppressionReason] = {}
+    for key, reason in _asked(
+        tx, address_keys, list_id, _SUPPRESSED_SQLITE, _SUPPRESSED_POSTGRESQL
+    ):
+        if found.get(key) is not SuppressionReason.ERASED:
+            found[key] = SuppressionReason(reason)
+    return found
+
+
+def numbers(tx: Tx, count: int) -> range:
+    """So many ids that no subscriber has or ever had. Nobody else adds people meanwhile."""
+    connection = tx.connection()
+    if dialect_of(tx) == "sqlite":
+        last = connection.exec_driver_sql(
+            "SELECT seq FROM sqlite_sequence WHERE name = 'subscriber'"
+        ).scalar()
+        first = int(last or 0) + 1
+        return range(first, first + count)
+    # All at once: `lock` keeps everybody else from adding people, and so from taking a number.
+    sequence = "pg_get_serial_sequence('subscriber', 'id')"
+    ask = f"SELECT setval({sequence}, nextval({sequence}) + %s)"
+    last = int(connection.exec_driver_sql(ask, (count - 1,)).scalar_one())
+    return range(last - count + 1, last + 1)
+
+
+def add_people(tx: Tx, rows: Sequence[tuple[Any, ...]], now: datetime) -> None:
+    """Nothing, once these people are in: id, address, key, domain, name, language, country,
+    fields as JSON."""
+    at = stored_moment(now, dialect_of(tx))
+    columns = "id, address, address_key, domain, name, language, country, fields, created_at"
+    put(tx, "subscriber", columns, [(*row, at) for row in rows])
+
+
+def add_tags(tx: Tx, rows: Sequence[tuple[int, str]], *, to_new: bool) -> None:
+    """Nothing, once each person (by id) has the tag, too; `to_new`: none of them has any yet."""
+    if to_new:
+        put(tx, "subscriber_tag", "subscriber_id, tag", rows)
+        return
+    # Somebody may give the same tag at this moment; that is no collision.
+    _each(
+        tx,
+        "INSERT INTO subscriber_tag (subscriber_id, tag) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        rows,
+    )
+
+
+def add_members(tx: Tx, list_id: str, members: Sequence[NewMember], now: datetime) -> None:
+    """Nothing, once these people are on the list since `now`."""
+    at = stored_moment(now, dialect_of(tx))
+    columns = "subscriber_id, state, token, list_id, edition, joined_at, changed_at"
+    put(tx, "subscription", columns, [(*member, list_id, "", at, at) for member in members])
+
+
+def change_details(tx: Tx, rows: Sequence[tuple[str, str, str, str, int]]) -> None:
+    """Nothing, once these people have the name, language, country and fields (as JSON); the id
+    is last."""
+    _each(
+        tx, "UPDATE subscriber SET name = ?, language = ?, country = ?, fields = ? WHERE id = ?",
+        rows,
+    )  # fmt: skip
+
+
+def change_states(tx: Tx, states: Mapping[int, SubscriptionState], now: datetime) -> None:
+    """Nothing, once each subscription (by id) is in its new state since `now`."""
+    at = stored_moment(now, dialect_of(tx))
+    _each(
+        tx, "UPDATE subscription SET state = ?, changed_at = ? WHERE id = ?",
+        [(state.value, at, id_) for id_, state in states.items()],
+    )  # fmt: skip
+
+
+def suppress(tx: Tx, keys: Mapping[str, SuppressionReason], evidence: str, now: datetime) -> None:
+    """Nothing, once each key is suppressed on all lists; an older suppression stays as it is."""
+    at = stored_moment(now, dialect_of(tx))
+    _each(
+        tx,
+        "INSERT INTO suppression (address_key, list_id, reason, evidence, at)"
+        " VALUES (?, '', ?, ?, ?) ON CONFLICT DO NOTHING",
+        [(key, reason.value, evidence, at) for key, reason in keys.items()],
+    )
+
+
+def put(tx: Tx, table: str, columns: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Nothing, once the rows are in: texts and numbers, none of them missing, no two alike."""
+    if not rows:
+        return
+    if dialect_of(tx) == "sqlite":
+        _put_sqlite(tx, f"INSERT INTO {table} ({columns}) VALUES ", rows)  # noqa: S608 - our own
+        return
+    driver: Any = tx.connection().connection.driver_connection
+    statement = f"COPY {table} ({columns}) FROM STDIN"
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for begin in range(0, len(rows), _KEYS):
+                copy.write(_as_copied(rows[begin : begin + _KEYS]))
+    except psycopg.Error as error:  # past SQLAlchemy: said as it would say it
+        raise DBAPIError.instance(statement, None, error, psycopg.Error) from error
+
+
+def _put_sqlite(tx: Tx, insert: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Two hundred rows a statement: that takes a third less than one each."""
+    driver: Any = tx.connection().connection.driver_connection
+    width = len(rows[0])
+    most = driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)  # 999 in older libraries
+    each = max(1, min(_ROWS, most // width))
+    one = f"({', '.join('?' * width)})"
+    for some in (rows[at : at + each] for at in range(0, len(rows), each)):
+        statement = insert + ", ".join([one] * len(some))
+        tx.connection().exec_driver_sql(statement, tuple(chain.from_iterable(some)))
+
+
+def _as_copied(rows: Sequence[tuple[Any, ...]]) -> str:
+    """Rows as COPY reads them: cells apart by tabs, with what would be taken amiss escaped."""
+    text = "\n".join(["\t".join(map(str, row)) for row in rows]) + "\n"
+    plain = "\\" not in text and "\r" not in text and text.count("\n") == len(rows)
+    if plain and text.count("\t") == len(rows) * (len(rows[0]) - 1):
+        return text
+    return "".join("\t".join(_escaped(str(cell)) for cell in row) + "\n" for row in rows)
+
+
+def _escaped(cell: str) -> str:
+    cell = cell.replace("\\", "\\\\").replace("\t", "\\t")
+    return cell.replace("\n", "\\n").replace("\r", "\\r")
+
+
+def _each(tx: Tx, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    """The statement, for every row; its holes are written as SQLite has them."""
+    if rows := list(rows):
+        if dialect_of(tx) != "sqlite":
+            statement = statement.replace("?", "%s")
+        tx.connection().exec_driver_sql(statement, rows)
+
+
+def _asked(
+    tx: Tx, address_keys: Sequence[str], list_id: str, sqlite: str, postgresql: str
+) -> Iterable[Any]:
+    connection, is_sqlite = tx.connection(), dialect_of(tx) == "sqlite"
+    for begin in range(0, len(address_keys), _KEYS):
+        keys = list(address_keys[begin : begin + _KEYS])
+        if is_sqlite:
+            yield from connection.exec_driver_sql(sqlite, (json.dumps(keys), list_id)).fetchall()
+        else:
+            yield from connection.exec_driver_sql(postgresql, (list_id, keys)).fetchall()

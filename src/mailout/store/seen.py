@@ -1,0 +1,53 @@
+"""Seen: the address keys that a file had so far, in a file of its own that goes at the end.
+
+An import has to know of each row whether an earlier one had the address. The store cannot
+tell in a dry run, and memory is bounded: SQLite keeps what does not fit on the disk, in a
+nameless file. It holds keyed hashes, states and tags, no addresses.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from typing import Self
+
+_MEMORY = 24_000  # kilobytes that are kept off the disk
+
+
+class Seen:
+    """What an import remembers of each address key: one short text."""
+
+    def __enter__(self) -> Self:
+        # An empty name is a temporary database on the disk; nobody else can open it.
+        self._held = sqlite3.connect("", isolation_level=None)
+        for statement in (
+            f"PRAGMA cache_size = -{_MEMORY}",
+            "PRAGMA journal_mode = OFF",
+            "PRAGMA synchronous = OFF",
+            "CREATE TABLE seen (key TEXT PRIMARY KEY, said TEXT NOT NULL) WITHOUT ROWID",
+        ):
+            self._held.execute(statement)
+        self._any = False
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def among(self, keys: Iterable[str]) -> dict[str, str]:
+        """Those of the keys that were seen, with what is remembered of them."""
+        if not self._any:
+            return {}
+        rows = self._held.execute(
+            "SELECT s.key, s.said FROM json_each(?) k CROSS JOIN seen s ON s.key = k.value",
+            (json.dumps(list(keys)),),
+        )
+        return dict(rows.fetchall())
+
+    def remember(self, said: Mapping[str, str]) -> None:
+        """Nothing, once each key is seen with its text; what was remembered before is replaced."""
+        self._any = self._any or bool(said)
+        rows = sorted(said.items())  # in order, neighbours fall on one page
+        self._held.execute("BEGIN")
+        self._held.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?)", rows)
+        self._held.execute("COMMIT")
