@@ -55,6 +55,8 @@ bench: $(VENV)/installed-for-tests
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/segments.py $(ARGS)
 	$(BIN)/python benchmarks/roster.py $(ARGS)
+	$(BIN)/python benchmarks/receive.py $(ARGS)
+	$(BIN)/python benchmarks/backup.py $(ARGS)
 
 chaos: $(VENV)/installed-for-tests
 	$(BIN)/python benchmarks/chaos.py $(ARGS)

@@ -50,16 +50,15 @@ def _score(mails: list[tuple[Path, bytes]]) -> None:
     for path, raw in mails:
         expected = tomllib.loads(path.with_suffix(".toml").read_text(encoding="utf-8"))
         told = read(raw, rules)
-        kinds += told.kind == expected["kind"]
-        people = {
-            one.get("recipient"): Category(one["category"]) for one in expected.get("reports", ())
-        }
+        kinds += told.kind in (expected["kind"], *expected.get("or_kind", ()))
+        told_of = {one.get("recipient"): one for one in expected.get("reports", ())}
+        people = {who: Category(one["category"]) for who, one in told_of.items()}
         reports = {one.recipient: one.category for one in told.reports}
         wanted += len(people)
         found += len(reports)
         for who, category in people.items():
             both += who in reports
-            right += reports.get(who) is category
+            right += reports.get(who) in (category, *told_of[who].get("also", ()))
             judged_dead = who in reports and reports[who].is_dead
             dead += category.is_dead
             dead_found += category.is_dead and judged_dead

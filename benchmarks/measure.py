@@ -86,7 +86,7 @@ def send(site: Site, store: Store, name: str, size: int, signers: Sequence[Signe
     mailing_list = site.lists["bulletin"]
     begun = time.perf_counter()
     chosen = plan.choice(mailing_list, issue.id, SEGMENT, "")
-    audience = plan.preview(store, chosen)
+    audience = plan.preview(store, chosen, datetime.now(UTC))
     checked = time.perf_counter()
     dispatch = plan.order(store, chosen, SEGMENT, "", datetime.now(UTC))
     with store.writing() as tx:

@@ -19,12 +19,15 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 
+from dovecot_server import dovecot, dovecot_installed, session_dovecot
 from mailout.config import keys
 from mailout.config.site import read_site
 from mailout.core.site import Site, StoreSettings
 from mailout.store.engine import Store, open_store
 from mailout.store.schema import upgrade
 from places import REPOSITORY
+
+__all__ = ["dovecot", "dovecot_installed", "session_dovecot"]  # fixtures of others
 
 _TEMPLATE = "mailout_template"
 

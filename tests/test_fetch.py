@@ -9,6 +9,7 @@ import ssl
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 import trustme
@@ -478,3 +479,11 @@ def test_a_million_empty_members_are_an_attack() -> None:
     with pytest.raises(BadFile, match="more than"):
         inflated([gzip.compress(b"") * 2000], "x", 1_000_000)
     assert inflated([gzip.compress(b"a"), b"\0" * 512], "x", 10) == b"a"  # padded, as tapes are
+
+
+def test_what_is_no_text_is_fetched_for_who_asks_for_it(host: TlsHost) -> None:
+    host.answers["/"] = page(b"-----BEGIN CERTIFICATE-----", kind="application/x-pem-file")
+    with pytest.raises(MailoutError, match="not text"):
+        fetch(host.url(), host.door())
+    wide = replace(host.door(), any_kind=True)
+    assert fetch(host.url(), wide).raw.startswith(b"-----BEGIN")

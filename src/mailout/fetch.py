@@ -11,7 +11,7 @@ again, all checks included -> the body, unpacked and counted.
 | redirects | 5, none away from https |
 | time | 60 seconds for everything, however slowly the bytes drip |
 | size | 20 MB, counted after unpacking; 64 KB of headers |
-| what comes back | text: HTML, XML, JSON, and exports that servers call a download |
+| what comes back | text: HTML, XML, JSON, and exports that servers call a download; more if asked |
 
 Proxies of the environment are not used, cookies not kept.
 
@@ -79,7 +79,8 @@ class Door:
     """What the caller lets through; an address to be fetched has no say in it.
 
     `allowed` are pairs of address and port that may be connected to besides public addresses
-    at 443. Without a `context` certificates are checked as the system has it.
+    at 443. Without a `context` certificates are checked as the system has it. With `any_kind` the
+    body may be other than text.
     """
 
     allowed: frozenset[tuple[str, int]] = frozenset()
@@ -87,6 +88,7 @@ class Door:
     resolve: Callable[[str, int], Sequence[str]] = resolved
     seconds: float = 60.0
     most: int = 20_000_000
+    any_kind: bool = False
 
 
 PUBLIC = Door()
@@ -281,7 +283,7 @@ def _answer(target: _Target, door: Door, wire: _Wire) -> Fetched | str:
                 fix="Does the address open in a browser?",
             )
         kind = response.headers.get_content_type() if "Content-Type" in response.headers else ""
-        if not _TEXT.fullmatch(kind):
+        if not door.any_kind and not _TEXT.fullmatch(kind):
             raise MailoutError(f"this is {kind}, not text", where=target.url)
         raw = _body(response, target.url, wire, door.most)
         return Fetched(raw, target.url, _charset(response))

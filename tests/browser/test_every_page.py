@@ -312,12 +312,10 @@ def test_it_has_asked_nobody_but_us(shown: Shown) -> None:
     page, visit = shown
     ours = urlsplit(visit.harbour.url).netloc
     assert {urlsplit(address).netloc for address in visit.window.asked} == {ours}
-    # The browser itself complains of a page that is not 200, and of an icon that is not there.
+    # The browser itself complains of a page that is not 200.
     usual = f"the server responded with a status of {page.status} "
     assert [
-        one
-        for one in visit.window.complaints
-        if not (page.status != 200 and usual in one) and "/favicon.ico: " not in one
+        one for one in visit.window.complaints if not (page.status != 200 and usual in one)
     ] == []
     for answer in visit.window.answers:
         policy = answer.headers.get("content-security-policy", "")

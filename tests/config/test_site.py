@@ -70,7 +70,7 @@ def test_the_example_shows_every_key_with_its_default(table: str, shape: Any) ->
 def test_the_example_explains_every_key() -> None:
     tables = tomllib.loads(EXAMPLE.read_text("utf-8"))
     assert set(tables) == {
-        "site", "store", "relays", "sending", "pages", "archive", "brand",
+        "site", "store", "relays", "sending", "inbound", "pages", "archive", "brand",
     }  # fmt: skip
     lines = EXAMPLE.read_text("utf-8").splitlines()
     assert sum(1 for line in lines if line.startswith("#")) > 25

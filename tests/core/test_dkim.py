@@ -403,3 +403,18 @@ def test_the_known_ed25519_key_has_its_known_record() -> None:
     assert public_record(pem) == (
         "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
     )
+
+
+@both
+def test_a_field_of_ours_is_signed_too_and_oversigned(kind: Kind) -> None:
+    field = b"X-Delivery: 0123456789abcdef0123456789abcdef\r\n"
+    message = HEAD + field + b"\r\n" + BODY
+    made = sign([signer_of(kind)], message, NOW, "X-Delivery") + message
+    assert verifies(made)
+    assert not verifies(made.replace(b"0123456789abcdef0123", b"1123456789abcdef0123"))
+    assert not verifies(made.replace(field, b""))
+    assert not verifies(made.replace(b"\r\nTo: ", b"\r\n" + field + b"To: ", 1))
+    # Without it the signature is as it always was.
+    assert sign([signer_of(kind)], MESSAGE, NOW, "X-Delivery") == sign(
+        [signer_of(kind)], MESSAGE, NOW
+    )

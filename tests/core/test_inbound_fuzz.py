@@ -43,6 +43,22 @@ def test_a_mail_that_was_cut_is_read(raw: bytes, length: int) -> None:
     check(raw[length:])
 
 
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
+def test_each_mail_cut_at_every_97th_byte_is_read(path: Path) -> None:
+    raw = path.read_bytes()
+    for end in range(0, len(raw), 97):
+        check(raw[:end])
+
+
+def test_bytes_above_ascii_everywhere() -> None:
+    """Machines on the way strip or set the eighth bit; the frame of a mail may be gone then."""
+    for raw in _RAWS[::7]:
+        check(bytes(byte | 0x80 for byte in raw))
+        check(bytes(byte | 0x80 if at % 5 == 0 else byte for at, byte in enumerate(raw)))
+        head, _, body = raw.partition(b"\n\n")
+        check(head + b"\n\n" + bytes(byte | 0x80 for byte in body))
+
+
 @given(
     st.sampled_from(_RAWS),
     st.lists(st.tuples(st.integers(0, 6000), st.binary(min_size=1, max_size=6)), max_size=12),
@@ -116,6 +132,25 @@ def test_boundaries_and_recipients_without_end() -> None:
         head + b"--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx" + machine
     )
     assert 0 < len(told.reports) <= 500
+
+
+def test_headers_without_end() -> None:
+    """Of a head only so much is looked at, and only so many fields are kept."""
+    report = next(raw for raw in _RAWS if b"multipart/report" in raw)
+    for filling in (
+        b"X-Field: y\n",
+        b" folded and folded again\n",
+        b"Received: from a.example.net by b.example.net\n",
+        b"To: anna@example.net,\n",
+        b"x" * 998,
+    ):
+        raw = b"From: MAILER-DAEMON@mx.example.net\n" + filling * (30_000_000 // len(filling))
+        found = open_mail(raw + report)
+        assert sum(map(len, found.fields.by_name.values())) <= 400
+        assert len(found.body) < 300_000
+        check(raw)
+        check(raw + b"\n\n" + report)
+        check(report.replace(b"\n\n", b"\n" + raw[:300_000], 2))
 
 
 def test_mails_of_thirty_megabytes() -> None:

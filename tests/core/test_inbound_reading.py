@@ -1,7 +1,9 @@
 """What mails are, whom they name, and why: the corpus in tests/data/inbound, and single cases.
 
 The corpus is our own writing in each maker's layout, and reports that a real Postfix made
-(`postfix-real-*`), their host names replaced.
+(`postfix-real-*`), their host names replaced. `unseen-*` and `everyday-*` were written without
+regard to the rules, and read once before these were mended. `or_kind` and `also` in an
+expectation are readings that are as good.
 """
 
 from __future__ import annotations
@@ -51,14 +53,15 @@ def test_the_corpus_is_there() -> None:
 def test_a_mail_of_the_corpus_is_read_as_expected(path: Path) -> None:
     wanted = tomllib.loads(path.with_suffix(".toml").read_text(encoding="utf-8"))
     found = told(path.read_bytes())
-    assert found.kind == wanted["kind"]
+    assert found.kind in (wanted["kind"], *wanted.get("or_kind", ()))
     assert found.original_message_id == wanted.get("original_message_id")
     reports = {report.recipient: report for report in found.reports}
     expected = {report.get("recipient"): report for report in wanted.get("reports", ())}
     assert set(reports) == set(expected)
     for who, report in expected.items():
-        for key in set(report) - {"recipient"}:
-            assert getattr(reports[who], key) == report[key], (who, key)
+        for key in set(report) - {"recipient", "also"}:
+            others = report.get("also", ()) if key == "category" else ()
+            assert getattr(reports[who], key) in (report[key], *others), (who, key)
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
@@ -131,6 +134,54 @@ def test_ordinary_mail_is_no_bounce() -> None:
         assert not told(raw).reports
 
 
+def test_a_bounce_is_about_a_mail() -> None:
+    """A mail system's name and a report's words are anybody's: bait has both."""
+    daemon = "Mail Delivery System <mailer-daemon@example.net>"
+    subject = "Mail delivery failed: returning message to sender"
+    lure = "A message could not be delivered, the mailbox is full. See https://example.net/?u={}"
+    for words in (
+        lure,
+        lure.format("anna@example.com"),
+        "bulletin@news.example.org: not delivered",
+    ):
+        assert told(letter(subject, words, daemon)).kind is Kind.OTHER
+    named = told(letter(subject, "anna@example.com: could not be delivered", daemon))
+    assert [report.recipient for report in named.reports] == ["anna@example.com"]
+    returned = (
+        "Message could not be delivered.\n\n--- Original message ---\n\n"
+        + letter(
+            "Bulletin 7",
+            "The strike goes on.",
+            "bulletin@news.example.org",
+            Message_ID="<b7@x.org>",
+        ).decode()
+    )
+    assert told(letter(subject, returned, daemon)).kind is Kind.BOUNCE
+    to_us = letter(subject, "A message could not be delivered.", daemon).replace(
+        b"To: bulletin@", b"To: bounces+" + b"0123456789abcdef" * 2 + b"@"
+    )
+    assert told(to_us).kind is Kind.BOUNCE
+
+
+def test_a_daemon_that_writes_to_a_return_path_bounces_in_any_language() -> None:
+    """Nobody else knows that address; and an answer to it is no bounce, whoever writes it."""
+    words = "Ma thaineo lorbi: anna@example.com\n\nVelna ost.\n"
+    to_us = b"To: bounces+" + b"0123456789abcdef" * 2 + b"@"
+    strange = letter("Lorbi ma thaineo", words, "MAILER-DAEMON@mx.example.com")
+    assert told(strange).kind is Kind.OTHER
+    found = told(strange.replace(b"To: bulletin@", to_us))
+    assert (found.kind, found.reports[0].recipient) == (Kind.BOUNCE, "anna@example.com")
+    assert found.reports[0].category is Category.UNKNOWN
+    away = letter("Out of office", words, "postmaster@mx.example.com", X_Autoreply="yes")
+    assert told(away.replace(b"To: bulletin@", to_us)).kind is Kind.AUTO_REPLY
+
+
+def test_the_small_words_of_one_language_stand_in_words_of_another() -> None:
+    words = "Лист не доставлено отримувачу anna@example.com.\nПричина: скринька переповнена.\n"
+    [report] = told(letter("Лист не доставлено", words, "MAILER-DAEMON@mx.example.com")).reports
+    assert report.recipient == "anna@example.com"
+
+
 def test_a_person_behind_re_is_no_machine() -> None:
     """Our own subject may be about holidays, and people tell of theirs."""
     raw = letter("Re: Out of work, on holiday without pay", "I was there, too!\n\n> text\n")
@@ -182,6 +233,41 @@ def test_a_refusal_goes_through_the_same_rules(
 ) -> None:
     found = explain_refusal(standard_rules(), code, enhanced, text)
     assert (found.category, found.fault, found.permanent) == (category, fault, permanent)
+
+
+@pytest.mark.parametrize(
+    ("text", "category"),
+    [
+        ("", "no-mailbox"),
+        ("Error", "no-mailbox"),
+        ("Mirabelle crumbs upon the velvet", "unknown"),
+        ("host mx.example.net answers: mirabelle crumbs", "unknown"),
+    ],
+)
+def test_a_bare_code_kills_nobody_for_words_that_no_rule_knows(text: str, category: str) -> None:
+    """550 is said of blocks as often as of dead addresses; `mx` in a host's name says nothing."""
+    assert explain_refusal(standard_rules(), 550, "", text).category == category
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "anna@example.net님에게 보낸 메일이 반송되었습니다.",
+        "收件人anna@example.net不存在",
+        "宛先anna@example.netへの配信に失敗しました。",
+        "Не доставлено: anna@example.net",
+    ],
+)
+def test_words_of_another_script_may_touch_an_address(words: str) -> None:
+    raw = letter("Undelivered Mail Returned to Sender", words, "MAILER-DAEMON@mx.example.com")
+    assert [report.recipient for report in told(raw).reports] == ["anna@example.net"]
+
+
+def test_an_internationalised_address_stays_whole() -> None:
+    raw = letter("failure notice", "<анна@почта.example>: user unknown", "MAILER-DAEMON@mx.test")
+    assert [report.recipient for report in told(raw).reports] == ["анна@почта.example"]
+    raw = letter("failure notice", "<anna@example.рф>: user unknown", "MAILER-DAEMON@mx.test")
+    assert [report.recipient for report in told(raw).reports] == ["anna@example.рф"]
 
 
 def test_every_category_has_a_fault_and_dead_ones_are_the_addresss() -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from mailout.config.bounce_rules import package_rules, standard_rules
 from mailout.core.inbound.category import Category
 from mailout.core.inbound.pattern import BadPattern, check, needed
-from mailout.core.inbound.reason import explain
+from mailout.core.inbound.reason import explain, explain_refusal
+from mailout.core.inbound.report import walk
 from mailout.core.inbound.rules import Rule, Sign, compile_rules, normal
 
 RULES, SIGNS = package_rules()
@@ -128,3 +129,30 @@ def test_a_status_that_ends_in_two_zeros_counts_as_none() -> None:
 def test_a_reply_of_many_lines_reads_as_one() -> None:
     reply = "550-5.1.1 The email account\n550-5.1.1 that you tried\n550 5.1.1 <a@example.org> gone"
     assert normal(reply) == "550-5.1.1 the email account that you tried <@> gone"
+
+
+@pytest.mark.parametrize(
+    ("domain", "category"),
+    [
+        ("harbour.example.net", Category.BLOCKED_POLICY),
+        ("mx.harbour.example.net", Category.BLOCKED_POLICY),
+        ("myharbour.example.net", Category.NO_MAILBOX),
+        ("example.com", Category.NO_MAILBOX),
+        ("", Category.NO_MAILBOX),
+    ],
+)
+def test_a_rule_for_one_domain_overrides_what_others_mean_by_it(
+    domain: str, category: Category
+) -> None:
+    """Some say `unknown user` to whom they do not like: in the session and in a bounce."""
+    own = Rule(
+        "user unknown", Category.BLOCKED_POLICY, "x", "2026-11-26", domain="Harbour.example.net"
+    )
+    rules = compile_rules(*package_rules(), first=[own])
+    said = "<anna@x> user unknown"
+    assert explain_refusal(rules, 550, "5.1.1", said, domain).category is category
+    raw = (
+        "From: MAILER-DAEMON@mx.example.net\nSubject: failure notice\n\n"
+        f"<anna@{domain or 'example.net'}>:\n550 5.1.1 user unknown\n"
+    ).encode()
+    assert [one.category for one in walk(raw, rules).reports] == [category]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 
@@ -171,3 +172,27 @@ def test_no_two_readers_share_more_than_the_common_bytes() -> None:
         raw = prepared.compose(reader, "<id@news.example.org>", NOW.timestamp())
         for part in parts(parsed(raw)):
             assert part.count(token) == 2
+
+
+@given(TEXTS, st.text("0123456789abcdef", min_size=32, max_size=32))
+def test_a_token_header_is_one_line_more_and_changes_no_other_byte(text: str, token: str) -> None:
+    body = f"{text}{Slot.GREETING.mark}{Slot.TOKEN.mark}"
+    named = replace(HEADERS, token_header="X-Delivery")
+    reader = Reader("anna@example.org", "T" * 22, "Dear Anna,", token)
+    messages = [
+        prepare_message(variant(body, body), headers).compose(reader, "<id@x>", NOW.timestamp())
+        for headers in (HEADERS, named)
+    ]
+    line = f"X-Delivery: {token}\r\n".encode()
+    head, _, rest = messages[1].partition(b"\r\n\r\n")
+    assert head.endswith(line.rstrip()) and messages[1].count(line) == 1
+    assert head.removesuffix(line.rstrip()).rstrip() + b"\r\n\r\n" + rest == messages[0]
+    assert parsed(messages[1])["X-Delivery"] == token
+
+
+def test_what_is_no_delivery_has_no_token_header() -> None:
+    prepared = prepare_message(variant("t", "h"), replace(HEADERS, token_header="X-Delivery"))
+    raw = prepared.compose(
+        Reader("anna@example.org", "T" * 22, "x"), "<id@news.example.org>", NOW.timestamp()
+    )
+    assert b"X-Delivery" not in raw

@@ -13,11 +13,13 @@ from mailout.core.token import (
     Key,
     Ring,
     Signed,
+    is_trial,
     leave_token,
     message_id,
     read_return_path,
     read_undo,
     return_path_token,
+    trial_token,
     undo_token,
 )
 
@@ -167,3 +169,21 @@ def test_message_ids_are_the_same_on_a_resend_and_tell_nothing(issue: int, key: 
     assert first != message_id(OLD.secret, issue, key + "x", "news.example.org")
     assert first != message_id(NEW.secret, issue, key, "news.example.org")
     assert key not in first
+
+
+# -- trial ---------------------------------------------------------------------------------
+
+
+@given(st.binary(min_size=8, max_size=8), lists)
+def test_a_trial_looks_like_a_return_path_and_names_no_delivery(random: bytes, name: str) -> None:
+    token = trial_token(RING, random)
+    assert len(token) == len(return_path_token(RING, 1, name))
+    assert is_trial(RING, token) and is_trial(RING, token.upper())
+    assert is_trial(Ring((NEW, OLD)), token) and not is_trial(Ring((NEW,)), token)
+    assert read_return_path(RING, token, name) is None
+    assert not any(is_trial(RING, other) for other in flipped(token, HEX))
+
+
+@given(ids, lists)
+def test_a_return_path_is_no_trial(number: int, name: str) -> None:
+    assert not is_trial(RING, return_path_token(RING, number, name))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import httpx
@@ -209,3 +211,86 @@ def test_what_is_typed_is_text(client: httpx.Client, anna: Newcomer, session: st
 def test_every_page_is_small(client: httpx.Client, anna: Newcomer, session: str) -> None:
     for path in ("open", "data"):
         assert len(client.post(f"/s/{path}", data={"session": session}).content) < 30_000
+
+
+def test_what_was_typed_stays_when_it_cannot_be_saved(
+    client: httpx.Client, anna: Newcomer, session: str, site: Site, store: Store
+) -> None:
+    before = dump(store)
+    typed = {"bulletin.edition": "text", "bulletin.segment": "unions", "language": "ru"}
+    fields = form(session, **typed, name="Аня" * 40, paused="1", until="yesterday")
+    del fields["bulletin.on"]
+    answer = client.post("/s/save", data=fields)
+    assert answer.status_code == 422 and dump(store) == before
+    page = answer.text
+    for kept in (
+        'value="yesterday"',
+        f'value="{"Аня" * 40}"',
+        '<option value="text" selected>',
+        'value="unions" checked',
+        'name="paused" value="1" checked',
+        '<option value="ru" lang="ru" selected>',
+    ):
+        assert kept in page
+    assert 'name="bulletin.on" value="1">' in page
+    # What is wrong stands first and leads to the fields, and each field names its own words.
+    assert page.index('role="alert"') < page.index("<form")
+    assert page.count('role="alert"') == 1 and "<title>Please look again" in page
+    for field in ("name", "until"):
+        assert f'<a href="#{field}">' in page and f'id="{field}-wrong"' in page
+        assert re.search(
+            f'id="{field}"[^>]* aria-invalid="true" aria-describedby="{field}-wrong"', page
+        )
+    wrong = client.post("/s/address", data={"session": session, "address": 'x"y at z'})
+    assert wrong.status_code == 422 and 'value="x&#34;y at z"' in wrong.text
+    assert '<a href="#address">' in wrong.text
+
+
+def _with_letters(site: Site) -> Site:
+    """The site with a second list, `letters`, of the same choices and one of its own."""
+    bulletin = site.lists["bulletin"]
+    own = {
+        "unions": replace(bulletin.choices["unions"], label={"en": "News of unions"}),
+        "poets": replace(bulletin.choices["unions"], rule="tag = poets", label={"en": "Poems"}),
+    }
+    settings_ = replace(bulletin.settings, name="Letters", join=True, segments=own)
+    letters_ = replace(bulletin, id="letters", settings=settings_)
+    return replace(site, lists={**site.lists, "letters": letters_})
+
+
+def test_a_choice_of_two_lists_is_shown_once_and_is_one(
+    site: Site, store: Store, anna: Newcomer, session: str
+) -> None:
+    both = _with_letters(site)
+    with browsing(make_app(both, store)) as client:
+        page = client.post("/s/open", data={"session": session}).text
+        assert page.count('value="unions"') == 1
+        assert "I am a trade unionist / News of unions" in html.unescape(page)
+        assert "Counts for: Solidarity Bulletin · Letters" in page
+        assert page.count('value="poets"') == 1 and page.count('value="socialists"') == 1
+        shown = {"letters.shown": "1", "bulletin.segment": ["unions", "socialists"]}
+        page = client.post("/s/save", data=form(session, **shown)).text
+        assert page.count("checked") == 3  # the list and the two
+        saved = person(site, store, "anna@example.org")
+        assert set(saved.tags) == {"unions", "socialists"}
+        shown["bulletin.segment"] = ["socialists"]
+        client.post("/s/save", data=form(session, **shown))
+        assert person(site, store, "anna@example.org").tags == ("socialists",)
+
+
+def test_the_copy_has_words_where_the_file_has_codes(
+    client: httpx.Client, anna: Newcomer, session: str
+) -> None:
+    client.post("/s/save", data=form(session, **{"bulletin.frequency": "weekly"}, language="ru"))
+    page = client.post("/s/data", params={"lang": "de"}, data={"session": session}).text
+    for words in ("Русский", "Deutschland", "Solidarity Bulletin", "Einmal die Woche"):
+        assert words in page
+    assert not re.search(r"<td>(<bdi>)?(ru|DE|bulletin)\b", page)
+    assert not re.search(r"\d{4}-\d\d-\d\d(?!-)", page)
+    assert '<q lang="en" dir="auto">on paper</q>' in page
+    file = client.post("/s/export", data={"session": session}).json()
+    assert (file["person"]["language"], file["person"]["country"]) == ("ru", "DE")
+
+
+def test_nobody_is_told_that_an_icon_is_missing(client: httpx.Client) -> None:
+    assert client.get("/favicon.ico").status_code == 204

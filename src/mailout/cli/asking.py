@@ -27,11 +27,11 @@ def show_audience(name: str, whom: str, variants: Sequence[Variant], audience: A
         note(f"Left out: {leaving_out(audience.left_out)}.")
 
 
-def ask_for_count(total: int) -> None:
+def ask_for_count(total: int, to: str = "send", otherwise: str = "nothing was sent") -> None:
     """Nothing, once a person has typed the count. Raises: MailoutError, or UsageError if nobody is
     there."""
     if not console.at_terminal():
         raise UsageError("nobody is there to type the count", fix="Add --yes in scripts.")
-    typed = click.prompt(f"Type {total} to send", err=True, default="", show_default=False)
+    typed = click.prompt(f"Type {total} to {to}", err=True, default="", show_default=False)
     if typed.strip() != str(total):
-        raise MailoutError(f"`{typed}` is not {total}: nothing was sent")
+        raise MailoutError(f"`{typed}` is not {total}: {otherwise}")

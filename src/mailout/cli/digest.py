@@ -204,6 +204,8 @@ def _send(site: Site, store: Store, mailing_list: MailingList, order: _Order, na
     if order.dry_run:
         _show_begun(site, store, mailing_list, order, name)
         return
+    if not known:
+        plan.refuse_unsettled(store)
     if issue is None:
         issue = compile_and_save(site, store, name)
     dispatch = known[0] if known else _ordered(site, store, mailing_list, order, issue)

@@ -14,11 +14,14 @@ from functools import partial
 
 import click
 
+from mailout.cli import doctor_bounce
 from mailout.cli.console import JSON, Options, as_json, opened, say
 from mailout.cli.publishing import default_language
 from mailout.cli.sending import signers_of
+from mailout.cli.webhooks import untold
 from mailout.config.site import find_root, read_site
 from mailout.config.templates import read_templates
+from mailout.config.webhooks import configured
 from mailout.core.errors import MailoutError
 from mailout.core.issue import IssuePlan
 from mailout.core.language import EVERY_OTHER
@@ -44,18 +47,35 @@ class _Check:
 
 
 @click.command(name="doctor")
+@click.option("--bounce", is_flag=True, help="Try whether a bounce comes back, too.")
+@click.option(
+    "--wait",
+    type=click.IntRange(0, 3600),
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="With --bounce: for how long.",
+)
 @JSON
 @click.pass_context
-def doctor_command(context: click.Context, as_json_: bool) -> None:
+def doctor_command(context: click.Context, bounce: bool, wait: int, as_json_: bool) -> None:
     """Check the site: its files, its store, its relay and its public pages. Changes nothing.
 
     Exit code 1 if anything would keep a send from working.
 
-    Example: mailout doctor
+    With --bounce it sends one mail, made up as a bounce, through the relay to your own return path,
+    and looks at all ways in, as `mailout inbound fetch` does, until that mail is in the store.
+
+    \b
+    Examples:
+      mailout doctor
+      mailout doctor --bounce --wait 120
     """
     options = context.find_object(Options) or Options()
     site = read_site(find_root(options.site))
     checks = list(_checks(site))
+    if bounce:
+        checks += [_Check(step.name, step.problem) for step in doctor_bounce.steps(site, wait)]
     if as_json_:
         as_json(
             [{"check": c.name, "ok": not c.problem, "problem": c.problem or None} for c in checks]
@@ -93,6 +113,9 @@ def _checks(site: Site) -> Iterator[_Check]:
     if site.dkim:
         names = ", ".join(f"{one.selector} for {one.domain}" for one in site.dkim)
         yield _try(f"DKIM keys ({names})", lambda: signers_of(site))
+    for webhook in configured(site.webhooks):
+        problem = f"{webhook.missing} is not set here" if webhook.missing else untold(site, webhook)
+        yield _Check(f"webhook {webhook.name}", problem, fatal=False)
     yield _Check("public pages", _pages(site), fatal=False)
     length = len(site.leave_url) + LEAVE_LENGTH
     if length > _LONGEST_LINK:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import click
 
-from mailout.cli import inbound_log
+from mailout.cli import inbound_log, inbound_ways
 from mailout.cli.console import Options, note, table
+from mailout.cli.webhooks import webhooks_command
 from mailout.core.errors import BadFile, MailoutError, UsageError, decoded, place
 from mailout.core.inbound.addresses import Known
 from mailout.core.inbound.report import Inbound, known_addresses, read
@@ -25,8 +26,9 @@ def inbound_command() -> None:
     """Look at what comes back: bounces, complaints, automatic replies."""
 
 
-for _command in inbound_log.COMMANDS:
+for _command in (*inbound_ways.COMMANDS, *inbound_log.COMMANDS):
     inbound_command.add_command(_command)
+inbound_command.add_command(webhooks_command)
 
 
 @inbound_command.command("classify")

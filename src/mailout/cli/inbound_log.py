@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import click
@@ -91,7 +92,7 @@ def show_command(context: click.Context, number: int, raw: bool, as_json_: bool)
                 f"mail {number} itself is not kept any more",
                 fix="`keep_days` of [inbound] says for how long mails are.",
             )
-        click.get_binary_stream("stdout").write(kept)
+        sys.stdout.buffer.write(kept)
         return
     if as_json_:
         as_json(shown(one))

@@ -40,11 +40,16 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "status": ("status", "Show what was sent, what is under way and what is held."),
     "deliveries": ("deliveries", "List the deliveries of an issue, one person a line."),
     "bounces": ("bounces", "List what came back and why; lift what was decided."),
+    "receive": ("receive", "Take one mail from a mail server, on standard input."),
     "inbound": ("inbound", "Look at what comes back: bounces, complaints, replies."),
     "letters": ("letters", "List and mail confirmations, links, welcomes, reports."),
     "archive": ("archive", "Build the archive: pages of what was mailed."),
     "serve": ("serve", "Serve the public pages."),
     "dkim": ("dkim", "Make a key that signs your mail, or show its DNS record."),
+    "backup": ("backup", "Write the whole site to one file, encrypted."),
+    "verify": ("backup", "Check a backup, or the store of the site."),
+    "restore": ("restore", "Make a site out of a backup, in an empty folder."),
+    "settle": ("restore", "After a restore: look at what is held, and go on."),
     "db": ("db", "Upgrade the store, or show its version."),
 }
 

@@ -131,6 +131,8 @@ def _send(site: Site, store: Store, order: _Order) -> int:
     if order.dry_run:
         _show_dry(site, store, order, target)
         return 0
+    if target is None or target.dispatch is None:
+        plan.refuse_unsettled(store)
     if target is None:
         issue = _make_issue(site, store, order)
         if issue is None:

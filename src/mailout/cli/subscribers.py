@@ -16,6 +16,7 @@ from mailout.cli.console import JSON, as_json, local, note, opened, read_site, s
 from mailout.cli.editions import edition_
 from mailout.cli.frequencies import frequency_, pause_, resume_
 from mailout.cli.leave_reasons import reasons_
+from mailout.cli.pending import ask_pending
 from mailout.cli.subscribers_import import (
     consented,
     import_command,
@@ -42,6 +43,7 @@ def subscribers_command() -> None:
 
 
 for command in (
+    ask_pending,
     edition_,
     frequency_,
     pause_,

@@ -2,8 +2,8 @@
 kept tidy.
 
 A thread of its own, every two seconds a round of the postman (`send.postman`) and a look at what
-came in (`receive.processing`), every minute the upkeep (`preferences.upkeep`). What goes wrong there is told in one line and tried again: it
-ends no command.
+came in (`receive.processing`), every minute the upkeep (`preferences.upkeep`). What goes wrong
+there is told in one line and tried again: it ends no command.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from mailout.cli import incoming
 from mailout.cli.console import note
@@ -71,9 +71,9 @@ def post_beside(site: Site, store: Store) -> None:
         note(f"Letters: {wrong}")
 
 
-def tidy_once(store: Store) -> None:
+def tidy_once(site: Site, store: Store) -> None:
     """Nothing, once the store is tidy. Raises: MailoutError if it fails."""
-    upkeep.tidy(store, _now())
+    upkeep.tidy(store, _now(), timedelta(days=site.inbound.keep_days))
 
 
 def _postman(site: Site, store: Store, worker: str) -> Postman:
@@ -152,7 +152,7 @@ class _Upkeep:
         return ""
 
     def _tidy(self) -> str:
-        upkeep.tidy(self.store, _now())
+        tidy_once(self.site, self.store)
         return self._tell_looked(incoming.lift_the_quiet(self.site, self.store))
 
     def _in_peace(self, name: str, work: Callable[[], str | None]) -> None:

@@ -76,7 +76,7 @@ def _post_and_tidy(site: Site, store: Store, diary: _Diary) -> None:
     try:
         came = upkeep.post_once(site, store)
         looked = incoming.look(site, store)
-        upkeep.tidy_once(store)
+        upkeep.tidy_once(site, store)
     except MailoutError as error:
         diary.tell("trouble", {"why": str(error)})
         return

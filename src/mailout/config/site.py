@@ -15,8 +15,9 @@ from typing import ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
-from mailout.config import keys, lists, mailbox, targets, toml
+from mailout.config import inbound, keys, lists, mailbox, targets, toml, webhooks
 from mailout.core.errors import BadFile, UsageError, place
+from mailout.core.inbox import Inbox
 from mailout.core.site import (
     ArchiveSettings,
     Brand,
@@ -29,6 +30,7 @@ from mailout.core.site import (
     Site,
     StoreSettings,
 )
+from mailout.core.webhook.settings import Webhooks
 
 FILE = "config.toml"
 _URL_OPTIONS = ("connections", "depth", "per_connection", "per_minute", "per_day")
@@ -54,6 +56,8 @@ class _ConfigFile:
     pages: Pages = field(default_factory=Pages)
     archive: ArchiveSettings = field(default_factory=ArchiveSettings)
     brand: Brand = field(default_factory=Brand)
+    inbound: Inbox = field(default_factory=Inbox)
+    webhooks: Webhooks = field(default_factory=Webhooks)
 
 
 def find_root(named: str | None) -> Path:
@@ -99,8 +103,10 @@ def read_site(root: Path) -> Site:
         pages=config.pages,
         archive=replace(config.archive, url=config.archive.url.rstrip("/")),
         brand=config.brand,
+        inbound=inbound.resolved(config.inbound, root, source, FILE),
         lists=lists.read(root, config.site.timezone),
         targets=targets.read(root),
+        webhooks=config.webhooks,
         keys=keys.read(root),
     )
 
@@ -194,6 +200,7 @@ def _check_config(config: _ConfigFile, source: str) -> None:
     _check_sending(config.sending, source)
     _check_pages(config.pages, source)
     _check_brand(config.brand, source)
+    webhooks.check(config.webhooks, config.sending.token_header, source, FILE)
     if config.sending.return_path:
         mailbox.check(
             config.sending.return_path,

@@ -88,12 +88,14 @@ class Digest(NamedTuple):
     """What is signed of a message; the same for all keys.
 
     `counts` says how often each of the signed fields is there, `fields` has them in relaxed
-    form, each with its CRLF, in the order of `h=`.
+    form, each with its CRLF, in the order of `h=`. `also` is the name of one more field, the last
+    one, or empty.
     """
 
     counts: tuple[int, ...]
     fields: bytes
     body_hash: bytes
+    also: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,9 @@ class Signer:
 
     def header(self, found: Digest, now: float) -> bytes:
         """As `sign`, of a message whose digest was taken already."""
-        written, hashed = _template(self.domain, self.selector, self.algorithm, found.counts)
+        written, hashed = _template(
+            self.domain, self.selector, self.algorithm, found.counts, found.also
+        )
         values = (int(now), found.body_hash)
         # RFC 6376 3.7: the field itself comes last, `b=` empty, without its CRLF.
         raw = self._sign(found.fields + hashed % values)
@@ -127,16 +131,17 @@ class Signer:
         return b"%b%b\r\n" % (written % values, b"\r\n ".join(lines))
 
 
-def sign(signers: Iterable[Signer], message: bytes, now: float) -> bytes:
+def sign(signers: Iterable[Signer], message: bytes, now: float, also: str = "") -> bytes:
     """The `DKIM-Signature` fields of all signers, to be put before the message.
 
+    `also` is the name of a field of ours that is signed if it is there (a site's token header).
     The message is looked through once. Raises: MailoutError for a message without From.
     """
-    found = digest(message)
+    found = digest(message, also)
     return b"".join([signer.header(found, now) for signer in signers])
 
 
-def digest(message: bytes) -> Digest:
+def digest(message: bytes, also: str = "") -> Digest:
     """What is signed of a message. Raises: MailoutError if it has no From."""
     end = message.find(b"\r\n\r\n")
     if end == -1:  # a header alone
@@ -147,15 +152,20 @@ def digest(message: bytes) -> Digest:
     head = head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b"\t")
     counts = [0] * len(_SIGNED)
     fields = [b""] * len(_SIGNED)
+    name = f"{also.lower()}:".encode() if also else b""
+    last = b""
     for line in head.split(b"\r\n"):
         place, relaxed = _field(line)
         if place is not None:
             # RFC 6376 5.4.2: of several with one name the lowest comes first.
             fields[place] = relaxed + fields[place]
             counts[place] += 1
+        elif name and line[: len(name)].lower() == name:
+            last = name + _BLANKS.sub(b" ", line[len(name) :]).strip(b" ") + b"\r\n"
     if not counts[_FROM]:
         raise MailoutError("a message without From cannot be signed")
-    return Digest(tuple(counts), b"".join(fields), _body_hash(message, start))
+    hashed = _body_hash(message, start)
+    return Digest(tuple(counts), b"".join(fields) + last, hashed, also.lower() if last else "")
 
 
 def prepare_signer(domain: str, selector: str, pem: bytes) -> Signer:
@@ -245,7 +255,7 @@ def _body_hash(message: bytes, start: int) -> bytes:
 
 @lru_cache(maxsize=64)
 def _template(
-    domain: str, selector: str, algorithm: str, counts: tuple[int, ...]
+    domain: str, selector: str, algorithm: str, counts: tuple[int, ...], also: str
 ) -> tuple[bytes, bytes]:
     """The field up to its signature, as written and as hashed; time and body hash go in by `%`.
 
@@ -253,6 +263,7 @@ def _template(
     """
     # Oversigned: RFC 6376 5.4 and 8.15.
     names = [name for name, count in zip(_SIGNED, counts, strict=True) for _ in range(count + 1)]
+    names += [also, also] if also else []
     tokens = ["DKIM-Signature:", " v=1;", f" a={algorithm};", " c=relaxed/simple;"]
     tokens += [f" d={domain};", f" s={selector};", f" t={_TIME};", f" h={names[0]}:"]
     tokens += [f"{name}:" for name in names[1:-1]]

@@ -7,6 +7,7 @@
 | List-Unsubscribe, List-Unsubscribe-Post | RFC 8058 one-click; written by hand, never encoded |
 | Message-ID | keyed hash of issue and address: the same on a resend |
 | Precedence, X-Auto-Response-Suppress | keep auto-repliers quiet (RFC 3834 5) |
+| `token_header`, if there is one | the return path's token, where a provider replaces that |
 
 Nothing here names a segment, a machine or a library.
 
@@ -65,13 +66,16 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class ListHeaders:
-    """What the list gives to every message. `leave_url` ends where the leave token follows."""
+    """What the list gives to every message. `leave_url` ends where the leave token follows;
+    `token_header` is the field that names the delivery, empty for none."""
 
     sender: Sender
     reply_to: Address | None
     list_id: str
     list_name: str
     leave_url: str
+    token_header: str = ""
+    return_path: str = ""
 
 
 def list_headers(site: Site, mailing_list: MailingList) -> ListHeaders:
@@ -83,15 +87,21 @@ def list_headers(site: Site, mailing_list: MailingList) -> ListHeaders:
         list_id=settings.list_id,
         list_name=settings.name,
         leave_url=site.leave_url,
+        return_path=site.return_path if site.inbound.leave_by_mail else "",
+        token_header=site.sending.token_header,
     )
 
 
 class Reader(NamedTuple):
-    """What one message needs to know of its reader; `address` as it stands on the wire."""
+    """What one message needs to know of its reader; `address` as it stands on the wire.
+
+    `delivery` is the token of the return path; empty for what is no delivery, such as a proof.
+    """
 
     address: str
     token: str
     greeting: str
+    delivery: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +118,8 @@ class Prepared:
     quoted: tuple[tuple[str, bool, tuple[int, ...]], ...]
     whole: tuple[tuple[int, Base64, bool], ...]
     leave_url: str
+    token_header: str = ""
+    by_mail: tuple[str, str] | None = None
 
     def compose(self, reader: Reader, message_id: str, now: float) -> bytes:
         """The whole message for one reader, lines ended by CRLF, ready for the wire.
@@ -115,13 +127,19 @@ class Prepared:
         `now` is in seconds since 1970. Raises: BadHeader if the reader's values cannot stand
         in a header.
         """
-        address, token, greeting = reader
+        address, token, greeting, delivery = reader
+        named_by = self.token_header and delivery
+        mark = f"{self.token_header}: {delivery}\r\n" if named_by else ""
+        by_mail = ""
+        if self.by_mail is not None and delivery:
+            before, after = self.by_mail
+            by_mail = f",\r\n <mailto:{before}{delivery}{after}>"
         out = list(self.pieces)
         out[_OWN] = (
             f"To: {safe(address, 'the address')}\r\n"
             f"Message-ID: {message_id}\r\n"
             f"Date: {_date(int(now))}\r\n"
-            f"List-Unsubscribe: <{self.leave_url}{token}>\r\n\r\n"
+            f"List-Unsubscribe: <{self.leave_url}{token}>{by_mail}\r\n{mark}\r\n"
         ).encode()  # ASCII unless the address needs SMTPUTF8 (RFC 6532)
         plain = {_TOKEN: token, _GREETING: greeting}
         html = {_TOKEN: token, _GREETING: _escaped(greeting)}
@@ -194,7 +212,17 @@ def prepare_message(variant: Variant, headers: ListHeaders) -> Prepared:
         quoted=tuple((name, html, tuple(at)) for (name, html), at in places.items()),
         whole=tuple(whole),
         leave_url=headers.leave_url,
+        by_mail=_leave_by_mail(headers.return_path),
+        token_header=headers.token_header,
     )
+
+
+def _leave_by_mail(return_path: str) -> tuple[str, str] | None:
+    """What stands before and behind a delivery's token in the link that leaves by a mail."""
+    if not return_path:
+        return None
+    local, _, domain = return_path.partition("@")
+    return f"{local}+", f"@{domain}?subject=unsubscribe"
 
 
 @lru_cache(maxsize=8)

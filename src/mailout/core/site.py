@@ -14,11 +14,13 @@ from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
 from mailout.core.errors import UsageError, nearest
+from mailout.core.inbox import Inbox
 from mailout.core.keys import Keys
 from mailout.core.segment import Kind, Other, Rule, Vocabulary, own_field, resolved
 from mailout.core.segment import parse as parse_rule
 from mailout.core.standing import BounceSettings
 from mailout.core.target import Targets
+from mailout.core.webhook.settings import Webhooks
 
 _STRICT: dict[str, object] = {"extra": "forbid"}
 _TAG_RULE = re.compile(r"""\s*tag\s*=\s*(?:"(?P<quoted>[^"]+)"|(?P<bare>[^\s"'()]+))\s*""")
@@ -118,7 +120,8 @@ class Dkim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
-    """`[sending]`: how the sender introduces itself, and how long it keeps trying."""
+    """`[sending]`: how the sender introduces itself, how long it keeps trying, and the field that
+    names a delivery where the return path does not survive (empty: none)."""
 
     __pydantic_config__: ClassVar = _STRICT
     ehlo: str = ""
@@ -129,6 +132,7 @@ class Sending:
     lease_seconds: int = 120
     late_minutes: int = 60
     unknown: Literal["resend", "hold"] = "resend"
+    token_header: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,8 +339,10 @@ class Site:
     pages: Pages
     archive: ArchiveSettings = field(default_factory=ArchiveSettings)
     brand: Brand
+    inbound: Inbox = field(default_factory=Inbox)
     lists: Mapping[str, MailingList]
     targets: Mapping[str, Targets] = field(default_factory=dict)
+    webhooks: Webhooks = field(default_factory=Webhooks)
     keys: Keys
 
     @property

@@ -9,6 +9,7 @@
 | reason (in the answer to a leave) | keyed hash over list, a random number and expiry | say once why, telling nobody who |
 | form (in the sign-up form) | keyed hash over a random number and the time | sign up once |
 | return path | hex (case-blind), keyed hash over delivery and list | name a report's delivery |
+| trial (in a return path) | the same form, over a random number | be seen to come back, and nothing else |
 | Message-ID | keyed hash of issue and address key | the same on a resend, telling nothing |
 
 A key ring's newest key signs; every key in it verifies, until it is removed by hand.
@@ -32,6 +33,7 @@ LEAVE_LENGTH = 22
 _SIGNED_MAC = 11
 _RETURN_MAC = 7
 _RETURN = b"return:"
+_TRIAL = b"trial"
 _REASON = b"reason:"
 
 
@@ -150,11 +152,15 @@ def _read(ring: Ring, purpose: bytes, token: str, now: datetime) -> Signed | Non
 
 def return_paths(ring: Ring, list_name: str) -> Callable[[int], str]:
     """What makes 32 hex digits that name a delivery of the list in its return path (VERP)."""
-    number = bytes([ring.newest.number])
-    begun = _begun(ring.newest, _RETURN + list_name.encode(), _RETURN_MAC)
+    return _coded(ring, _RETURN + list_name.encode())
 
-    def token(delivery_id: int) -> str:
-        body = number + delivery_id.to_bytes(8)
+
+def _coded(ring: Ring, purpose: bytes) -> Callable[[int], str]:
+    number = bytes([ring.newest.number])
+    begun = _begun(ring.newest, purpose, _RETURN_MAC)
+
+    def token(id_: int) -> str:
+        body = number + id_.to_bytes(8)
         mac = begun.copy()
         mac.update(body)
         return (body + mac.digest()).hex()
@@ -169,6 +175,20 @@ def return_path_token(ring: Ring, delivery_id: int, list_name: str) -> str:
 
 def read_return_path(ring: Ring, token: str, list_name: str) -> int | None:
     """The delivery that a return-path token names on that list; case-blind, None if not ours."""
+    return _decoded(ring, _RETURN + list_name.encode(), token)
+
+
+def trial_token(ring: Ring, random: bytes) -> str:
+    """A token from 8 random bytes that looks like a return path's, and names no delivery."""
+    return _coded(ring, _TRIAL)(int.from_bytes(random))
+
+
+def is_trial(ring: Ring, token: str) -> bool:
+    """Whether we made the token to see what comes back; case-blind."""
+    return _decoded(ring, _TRIAL, token) is not None
+
+
+def _decoded(ring: Ring, purpose: bytes, token: str) -> int | None:
     try:
         raw = bytes.fromhex(token)
     except ValueError:
@@ -180,7 +200,7 @@ def read_return_path(ring: Ring, token: str, list_name: str) -> int | None:
     key = ring.numbered(body[0])
     if key is None:
         return None
-    wanted = _mac(key, _RETURN + list_name.encode(), body, _RETURN_MAC)
+    wanted = _mac(key, purpose, body, _RETURN_MAC)
     return int.from_bytes(body[1:]) if hmac.compare_digest(mac, wanted) else None
 
 

@@ -27,14 +27,17 @@ _PATIENCE = timedelta(hours=24)
 _AGAIN_AFTER = timedelta(minutes=2)  # one that others stood in the way of
 
 
-def tidy(store: Store, now: datetime) -> None:
-    """Nothing, once all that was due by `now` is done. Raises: MailoutError if the store fails."""
+def tidy(store: Store, now: datetime, mail_kept_for: timedelta = MAIL_KEPT_FOR) -> None:
+    """Nothing, once all that was due by `now` is done: raw mail is kept for so long, too.
+
+    Raises: MailoutError if the store fails.
+    """
     with store.writing() as tx:
         requests.purge(tx, now)
         letters.expire(tx, now)
         letters.purge(tx, now - COUNTED_FOR)
         pauses.end_pauses(tx, now)
-        inbound.empty(tx, now - MAIL_KEPT_FOR)
+        inbound.empty(tx, now - mail_kept_for)
         rests.forget(tx, now - COUNTED_FOR)
     _scrub_if_due(store, now)
 

@@ -6,7 +6,8 @@
 4. The link by which one leaves a list, which stands in the head of each of our mails.
 5. A reader whom it names. That proves nothing: anybody can write any name.
 
-A mail that came to a return path that is not signed by us is a forgery, whatever else it holds.
+A mail that came to a return path that is not signed by us is a forgery, whatever else it holds; and
+one to a return path that was made for a trial (`mailout doctor --bounce`) is about nobody.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mailout.core.address import Address, BadAddress
-from mailout.core.arrival import FoundBy
+from mailout.core.arrival import WEBHOOK, FoundBy
 from mailout.core.inbound.addresses import find_addresses, folded
 from mailout.core.inbound.category import Kind
 from mailout.core.inbound.mail import Fields, read_fields
@@ -23,7 +24,8 @@ from mailout.core.inbound.report import Inbound, Report, known_addresses, read
 from mailout.core.inbound.rules import Rules
 from mailout.core.inbound.traces import Traces, return_tokens, traces
 from mailout.core.site import Site
-from mailout.core.token import message_id, read_return_path
+from mailout.core.token import is_trial, message_id, read_return_path
+from mailout.core.webhook import provider
 from mailout.store import whose
 from mailout.store.engine import Tx
 from mailout.store.inbound import Kept
@@ -117,6 +119,8 @@ def _attributed(
     deliveries: Mapping[int, Theirs],
     links: Mapping[str, Theirs],
 ) -> Mail:
+    if any(is_trial(site.keys.return_path, token) for token in one.by_path):
+        return Mail(one.kept, one.fields, Inbound(Kind.OTHER, (), None))
     for by, tokens in ((FoundBy.RETURN_PATH, one.by_path), (FoundBy.TOKEN, one.traces.tokens)):
         for token in tokens:
             if theirs := deliveries.get(numbers[token]):
@@ -146,6 +150,8 @@ def _attributed(
 
 def _read(kept: Kept, rules: Rules, theirs: Theirs | None = None) -> Inbound:
     """What a mail is; one that is known to be about a reader names nobody else."""
+    if kept.source.startswith(WEBHOOK):
+        return provider.read(kept.source, kept.raw, rules)
     if theirs is not None:
         found = read(kept.raw, rules, known_addresses([theirs.address]))
         if found.reports or found.kind not in (Kind.BOUNCE, Kind.FEEDBACK):

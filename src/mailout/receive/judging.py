@@ -84,11 +84,13 @@ def judge_refusals(store: Store, site: Site, rules: Rules, now: datetime) -> Cou
             resting = in_outage(tx, site, now)
             people, domains = set(), set()
             for one in found:
-                category = explain_refusal(rules, one.code, one.enhanced, one.text).category
-                excused = category.is_dead and one.provider.lower() in resting
+                domain = one.provider.lower()
+                reason = explain_refusal(rules, one.code, one.enhanced, one.text, domain)
+                category = reason.category
+                excused = category.is_dead and domain in resting
                 bounces.set_category(tx, one.id, category, counts=not excused)
                 if category.is_dead or category.is_block:
-                    domains.add(one.provider.lower())
+                    domains.add(domain)
                 if one.subscriber_id is not None:
                     people.add(one.subscriber_id)
             changed += judge(tx, site, people, now)

@@ -34,6 +34,7 @@ class Composer:
     bounce_domain: str
     identity: Callable[[str], str]
     signers: Sequence[Signer] = ()
+    token_header: str = ""
 
     def envelope(self, delivery: Claimed, now: float) -> Envelope:
         """What goes on the wire for a delivery; the Message-ID is the same at every try.
@@ -46,23 +47,24 @@ class Composer:
         wire = address if address.isascii() else Address.stored(address).wire
         token = self.return_path(delivery.id)
         language = delivery.language
-        reader = Reader(wire, delivery.token, greeting(delivery.name, language))
+        reader = Reader(wire, delivery.token, greeting(delivery.name, language), token)
         identity = self.identity(delivery.address_key)
         prepared = self.variants.prepared(language, delivery.edition, delivery.country)
         message = prepared.compose(reader, identity, now)
         if self.signers:
-            message = signed(message, self.signers, now)
+            message = signed(message, self.signers, now, self.token_header)
         sender = f"{self.bounces}+{token}@{self.bounce_domain}"
         return Envelope(sender, wire, message, delivery, token)
 
 
-def signed(message: bytes, signers: Sequence[Signer], now: float) -> bytes:
-    """The message behind a signature of each signer; as it is if there are none."""
+def signed(message: bytes, signers: Sequence[Signer], now: float, also: str = "") -> bytes:
+    """The message behind a signature of each signer; as it is if there are none. `also` is one
+    more field to be signed."""
     if not signers:
         return message
     from mailout.core.dkim import sign  # its library is slow to import
 
-    return sign(signers, message, now) + message
+    return sign(signers, message, now, also) + message
 
 
 def composer(
@@ -83,4 +85,5 @@ def composer(
         domain,
         message_ids(keys.message_id, issue_id, site.identity.message_id_domain),
         signers,
+        site.sending.token_header,
     )

@@ -12,7 +12,7 @@ from mailout.core.frequency import Frequency
 from mailout.core.segment import Everyone
 from mailout.core.site import MailingList
 from mailout.send import plan
-from mailout.store import digests, dispatches, issues
+from mailout.store import digests, dispatches, issues, restored
 from mailout.store.audiences import Choice
 from mailout.store.digests import Missed
 from mailout.store.dispatches import Dispatch
@@ -39,6 +39,7 @@ def order(
         issues.hold(tx, issue.id)
         for known in dispatches.of_issue(tx, issue.id):
             return known
+        restored.refuse_unsettled(tx)
         made = dispatches.make(tx, chosen, segment=readers(missed.frequency), exclude="", now=now)
         plan.fill(tx, mailing_list, made, chosen, now)
         digests.tell(tx, issue, missed)

@@ -137,10 +137,10 @@ class Ledger:
                 self._write_rare(session_on(plain), turn, now)
             found, places = self._find(plain, turn, now)
             admitted = self.pace.admit(lambda: session_on(plain), turn.outcomes, found, now)
-            if admitted.postponed:
+            for put_off in filter(None, (admitted.postponed, admitted.resting)):
                 claims.postpone(
                     session_on(plain),
-                    {due: [one.id for one in late] for due, late in admitted.postponed.items()},
+                    {due: [one.id for one in late] for due, late in put_off.items()},
                 )
             if ids := [one.id for some in admitted.starts.values() for one in some]:
                 claims.start(plain, ids, self.worker, lease_until)

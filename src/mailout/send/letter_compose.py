@@ -113,6 +113,7 @@ class LetterComposer:
                 "postal_address": settings.postal_address,
             },
             "url": self._link(letter),
+            "pending": "pending" in letter.said,
             "leave_url": f"{self.site.leave_url}{token}" if token else "",
             "preferences_url": f"{identity.url}/p/{token}" if token else "",
             "welcome": welcome_text(mailing_list, letter.language),

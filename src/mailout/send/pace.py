@@ -31,12 +31,14 @@ class Admitted:
     """Who of the `starts` may go, and whose provider wants it later.
 
     `waits` has for a relay the moment before which it takes nothing more; `waiting` are the
-    dispatches of which some were left for that reason.
+    dispatches of which some were left for that reason. Those whose provider is `resting` are put
+    off for so long that no run stays for them.
     """
 
     starts: dict[str, Sequence[Claimed]] = field(default_factory=dict)
     waiting: set[int] = field(default_factory=set)
     postponed: dict[datetime, list[Claimed]] = field(default_factory=dict)
+    resting: dict[datetime, list[Claimed]] = field(default_factory=dict)
     waits: dict[str, datetime] = field(default_factory=dict)
 
 
@@ -123,7 +125,7 @@ class Pace:
             name = self._name(delivery)
             if (until := self._resting.get(name)) is not None and until > now:
                 due = min(until, now + _LONGEST)
-                admitted.postponed.setdefault(due, []).append(delivery)
+                admitted.resting.setdefault(due, []).append(delivery)
                 continue
             limit = limits.get(name)
             if limit is not None:

@@ -21,7 +21,7 @@ from mailout.core.issue import IssueState
 from mailout.core.language import chain
 from mailout.core.segment import Or, Other, Rule, written
 from mailout.core.site import MailingList, SegmentName, Sending, Site
-from mailout.store import audiences, dispatches, issues, pauses
+from mailout.store import audiences, dispatches, issues, pauses, restored
 from mailout.store.audiences import Audience, Choice
 from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Store, Tx
@@ -120,6 +120,12 @@ def exclusion(site: Site, segment: SegmentName, texts: Iterable[str]) -> str:
     return written(parts[0] if len(parts) == 1 else Or(tuple(parts))) if parts else ""
 
 
+def refuse_unsettled(store: Store) -> None:
+    """Nothing. Raises: MailoutError, as `order` does, before an issue is composed for it."""
+    with store.reading() as tx:
+        restored.refuse_unsettled(tx)
+
+
 def preview(store: Store, chosen: Choice, now: datetime) -> Audience:
     """Whom a dispatch would reach at the moment `now`; writes nothing."""
     with store.reading() as tx:
@@ -135,8 +141,12 @@ def order(
     at: datetime | None = None,
     priority: int = Priority.BULK,
 ) -> Dispatch:
-    """A new dispatch, which nobody has a delivery of yet: `enqueue` makes them."""
+    """A new dispatch, which nobody has a delivery of yet: `enqueue` makes them.
+
+    Raises: MailoutError for a store out of a backup that nobody has settled.
+    """
     with store.writing() as tx:
+        restored.refuse_unsettled(tx)
         return dispatches.make(
             tx, chosen, segment=segment, exclude=exclude, now=now, at=at, priority=priority
         )

@@ -22,6 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from mailout.core.delivery import DeliveryState, Outcome, Step, Verdict, after_attempt
@@ -166,7 +167,7 @@ class Postman:
             self._pace.look(tx, now)
             starts = {relay.label: [_claimed(letter) for letter in due.values()]}
             admitted = self._pace.admit(lambda: tx, (), starts, now)
-            for due_at, late in admitted.postponed.items():
+            for due_at, late in chain(admitted.postponed.items(), admitted.resting.items()):
                 letters.postpone(tx, [one.id for one in late], due_at)
             going = [due[one.id] for one in admitted.starts[relay.label]]
             if going:

@@ -7,11 +7,12 @@ prepared statement, and keys as bound values, of which its older libraries allow
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Table, func, insert, literal, select
+from sqlalchemy import JSON, Column, ColumnElement, Table, Text, cast, func, insert, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailout.store.engine import Tx
@@ -33,15 +34,20 @@ def insert_batch(
         return
     if tx.get_bind().dialect.name == "postgresql":
         names = list(rows[0])
-        arrays = [
-            func.unnest(literal([row[name] for row in rows], postgresql.ARRAY(table.c[name].type)))
-            for name in names
-        ]
+        arrays = [_array(table.c[name], [row[name] for row in rows]) for name in names]
         filled = postgresql.insert(table).from_select(names, select(*arrays))
         tx.execute(filled.on_conflict_do_nothing() if skip_known else filled)
         return
     one = sqlite.insert(table).on_conflict_do_nothing() if skip_known else insert(table)
     tx.execute(one, rows)
+
+
+def _array(column: Column[Any], values: Sequence[Any]) -> ColumnElement[Any]:
+    """The values of a column as rows of PostgreSQL's."""
+    if isinstance(column.type, JSON):  # a list in an array would be a further dimension of it
+        texts = [json.dumps(value) for value in values]
+        return cast(func.unnest(literal(texts, postgresql.ARRAY(Text))), column.type)
+    return func.unnest(literal(list(values), postgresql.ARRAY(column.type)))
 
 
 def among(tx: Tx, column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:

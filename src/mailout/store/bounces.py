@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, select, text, update
 
 from mailout.core.event import EventKind
 from mailout.core.inbound.category import Category
+from mailout.store import batch
 from mailout.store.engine import Tx
 from mailout.store.tables import DELIVERY, EVENT, ISSUE, SUBSCRIBER, UNJUDGED
 from mailout.store.whose import Theirs
@@ -80,41 +81,47 @@ class Asked:
 def tell(tx: Tx, told: Sequence[Told]) -> set[int]:
     """The people of whom something was written down. A report on a delivery that says no more than
     an earlier one does is no second one: copies come by several ways."""
-    people = set()
+    known = _known(tx, {one.theirs.delivery_id for one in told} - {0})
+    rows: list[dict[str, Any]] = []
     for one in told:
-        if _is_known(tx, one):
+        # A report that proves nothing adds nothing to one that does; the other way round it does.
+        alike = known.setdefault((one.theirs.delivery_id, one.kind, one.category), set())
+        if one.theirs.delivery_id and (True in alike or one.counts in alike):
             continue
-        tx.execute(
-            insert(EVENT).values(
-                kind=one.kind,
-                at=one.at,
-                delivery_id=one.theirs.delivery_id or None,
-                issue_id=one.theirs.issue_id or None,
-                subscriber_id=one.theirs.subscriber_id,
-                provider=one.provider,
-                code=one.code,
-                enhanced=one.enhanced[:16],
-                text=one.text.replace("\0", ""),
-                relay="",
-                category=one.category,
-                counts=one.counts,
-                inbound_id=one.inbound_id,
+        alike.add(one.counts)
+        rows.append(
+            {
+                "kind": one.kind,
+                "at": one.at,
+                "delivery_id": one.theirs.delivery_id or None,
+                "issue_id": one.theirs.issue_id or None,
+                "subscriber_id": one.theirs.subscriber_id,
+                "provider": one.provider,
+                "code": one.code,
+                "enhanced": one.enhanced[:16],
+                "text": one.text.replace("\0", ""),
+                "relay": "",
+                "category": one.category.value,
+                "counts": one.counts,
+                "inbound_id": one.inbound_id,
+            }
+        )
+    batch.insert_batch(tx, EVENT, rows)
+    return {row["subscriber_id"] for row in rows}
+
+
+def _known(tx: Tx, delivery_ids: Collection[int]) -> dict[tuple[int, str, str], set[bool]]:
+    """What was told of these deliveries before, and whether that counted."""
+    known: dict[tuple[int, str, str], set[bool]] = {}
+    for some in batch.chunks(sorted(delivery_ids), batch.KEYS):
+        rows = tx.execute(
+            select(EVENT.c.delivery_id, EVENT.c.kind, EVENT.c.category, EVENT.c.counts).where(
+                batch.among(tx, EVENT.c.delivery_id, some)
             )
         )
-        people.add(one.theirs.subscriber_id)
-    return people
-
-
-def _is_known(tx: Tx, one: Told) -> bool:
-    if not one.theirs.delivery_id:
-        return False
-    alike = select(EVENT.c.id).where(
-        EVENT.c.delivery_id == one.theirs.delivery_id,
-        EVENT.c.kind == one.kind,
-        EVENT.c.category == one.category,
-        or_(EVENT.c.counts, EVENT.c.counts == one.counts),
-    )
-    return tx.execute(alike.limit(1)).first() is not None
+        for delivery_id, kind, category, counts in rows:
+            known.setdefault((delivery_id, kind, category), set()).add(counts)
+    return known
 
 
 def forget(tx: Tx, inbound_ids: Sequence[int]) -> None:

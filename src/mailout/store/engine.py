@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
@@ -49,6 +50,11 @@ class Store:
     def is_sqlite(self) -> bool:
         return self.engine.dialect.name == "sqlite"
 
+    @property
+    def file(self) -> Path | None:
+        """The file that SQLite keeps it in; None on a server."""
+        return Path(self.engine.url.database or "") if self.is_sqlite else None
+
     @contextmanager
     def reading(self) -> Iterator[Tx]:
         """A transaction that only reads: it sees one moment, and keeps no writer waiting."""
@@ -62,6 +68,22 @@ class Store:
             session.connection(execution_options={"mailout_begin": "BEGIN IMMEDIATE"})
             with _committing(session):
                 yield session
+
+    @contextmanager
+    def snapshot(self) -> Iterator[PlainTx]:
+        """One moment of the whole store, for as long as it takes to read all of it: others go on
+        writing, and are not seen."""
+        options: dict[str, Any] = {"stream_results": True}
+        if not self.is_sqlite:
+            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with said_plainly(), self.engine.connect().execution_options(**options) as connection:
+            yield connection
+
+    @contextmanager
+    def filling(self) -> Iterator[PlainTx]:
+        """A transaction to make a store in: tables and all are kept at its end, or nothing."""
+        with said_plainly(), self.engine.begin() as connection:
+            yield connection
 
     def writer(self) -> Writer:
         """A connection that is kept, for one thread that writes again and again."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from mailout.core.arrival import Arrival, FoundBy
 from mailout.core.inbound.traces import views
@@ -87,7 +87,6 @@ def keep(tx: Tx, arrivals: Sequence[Arrival], now: datetime) -> int:
                 "kind": "",
                 "found_by": "",
                 "said": "",
-                "reports": [],
             }
             for one in {one.digest: one for one in arrivals}.values()
         ],
@@ -130,20 +129,26 @@ def take(tx: Tx, ids: Collection[int]) -> set[int]:
 
 def done(tx: Tx, looked: Sequence[Looked], now: datetime) -> None:
     """Nothing, once it is written down what those that we have taken are."""
-    for one in looked:
-        tx.execute(
-            update(INBOUND)
-            .where(INBOUND.c.id == one.id)
-            .values(
-                done_at=now,
-                kind=one.kind,
-                found_by=one.found_by.value,
-                said=_text(one.said),
-                reports=[dict(report) for report in one.reports],
-                subscriber_id=one.subscriber_id,
-                delivery_id=one.delivery_id,
-            )
-        )
+    if not looked:
+        return
+    names = ("kind", "found_by", "said", "reports", "subscriber_id", "delivery_id")
+    tx.execute(
+        update(INBOUND)
+        .where(INBOUND.c.id == bindparam("of"))
+        .values({"done_at": now, **{name: bindparam(name) for name in names}}),
+        [
+            {
+                "of": one.id,
+                "kind": one.kind,
+                "found_by": one.found_by.value,
+                "said": _text(one.said),
+                "reports": [dict(report) for report in one.reports],
+                "subscriber_id": one.subscriber_id,
+                "delivery_id": one.delivery_id,
+            }
+            for one in looked
+        ],
+    )
 
 
 def again(tx: Tx, ids: Collection[int] | None = None) -> int:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, literal_column, select, update
 
 from mailout.core import places
 from mailout.core.issue import IssueState, Variant, content_hash
+from mailout.store.columns import dialect_of
 from mailout.store.engine import Tx
 from mailout.store.tables import DELIVERY, DISPATCH, ISSUE, ISSUE_POST, VARIANT
 
@@ -94,6 +95,7 @@ def save_compiled(
     if known is None:
         tx.execute(
             insert(ISSUE).values(
+                **_own_number(tx),
                 name=name,
                 list_id=list_id,
                 state=IssueState.COMPILED,
@@ -243,3 +245,16 @@ def posts_of(tx: Tx, issue_id: int) -> list[str]:
 
 def _issue(row: object) -> Issue:
     return Issue(**{name: getattr(row, name) for name in Issue.__dataclass_fields__})
+
+
+# Message-IDs are made of issues' numbers, so after a restore they begin where none was given
+# before. SQLite would go on after the highest row.
+_NEXT: ColumnElement[int] = literal_column(
+    "(SELECT max(coalesce((SELECT max(id) FROM issue), 0),"
+    " coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'issue'), 0)) + 1)"
+)
+
+
+def _own_number(tx: Tx) -> dict[str, object]:
+    """The number of a new issue, where the database would not give the right one by itself."""
+    return {"id": _NEXT} if dialect_of(tx) == "sqlite" else {}

@@ -43,6 +43,40 @@ class Mailbox:
     lists: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A person who is pending on a list; `id` is the subscription's number."""
+
+    id: int
+    subscriber_id: int
+    address: str
+    address_key: str
+    language: str
+
+
+def waiting(tx: Tx, list_id: str, after: int, most: int) -> list[Waiting]:
+    """Up to `most` people who are pending on the list, by the numbers of their subscriptions, from
+    that after `after` on."""
+    rows = tx.execute(
+        select(
+            SUBSCRIPTION.c.id,
+            SUBSCRIBER.c.id,
+            SUBSCRIBER.c.address,
+            SUBSCRIBER.c.address_key,
+            SUBSCRIBER.c.language,
+        )
+        .join(SUBSCRIBER, SUBSCRIBER.c.id == SUBSCRIPTION.c.subscriber_id)
+        .where(
+            SUBSCRIPTION.c.list_id == list_id,
+            SUBSCRIPTION.c.state == SubscriptionState.PENDING,
+            SUBSCRIPTION.c.id > after,
+        )
+        .order_by(SUBSCRIPTION.c.id)
+        .limit(most)
+    )
+    return [Waiting(*row) for row in rows]
+
+
 def mailbox(tx: Tx, address_key: str) -> Mailbox | None:
     """The person with that address key, found by as many queries as nobody is."""
     key = SUBSCRIBER.c.address_key == address_key

@@ -120,8 +120,10 @@ def excuse(
         EVENT.c.at <= until,
         EVENT.c.category.in_([str(one) for one in categories]),
     )
-    people = select(EVENT.c.subscriber_id.distinct()).where(
-        *theirs, EVENT.c.counts, EVENT.c.subscriber_id.is_not(None)
+    people = (
+        select(EVENT.c.subscriber_id)
+        .where(*theirs, EVENT.c.counts, EVENT.c.subscriber_id.is_not(None))
+        .distinct()
     )
     found: Sequence[int] = tx.scalars(people).all()
     tx.execute(update(EVENT).where(*theirs).values(counts=False))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import inspect, text
 
 from mailout.core.errors import MailoutError
-from mailout.store.engine import Store, said_plainly
+from mailout.store.engine import PlainTx, Store, said_plainly
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -41,15 +41,24 @@ def upgrade(store: Store, to: str = "head") -> None:
 
     Raises: MailoutError for a store that a newer mailout wrote.
     """
+    refuse_unknown(current(store))
+    with store.filling() as plain:
+        upgrade_within(plain, to)
+
+
+def upgrade_within(plain: PlainTx, to: str = "head") -> None:
+    """What `upgrade` does, within a transaction that is kept whole or not at all."""
     from alembic import command  # slow to import, and no other command needs it
 
-    found = current(store)
+    config = _config()
+    config.attributes["connection"] = plain
+    command.upgrade(config, to)
+
+
+def refuse_unknown(found: str) -> None:
+    """Nothing. Raises: MailoutError for a version that is newer than this program."""
     if found and found not in _known():
         raise _too_new(found)
-    config = _config()
-    with said_plainly(), store.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, to)
 
 
 def require_newest(store: Store) -> None:

@@ -71,7 +71,8 @@ def by_leave_tokens(tx: Tx, tokens: Collection[str]) -> dict[str, Theirs]:
         )
         for row in tx.execute(query):
             values = dict(row._mapping)
-            found[values.pop("token")] = Theirs(**values)
+            token = values.pop("token")
+            found[token] = Theirs(**values)
     return found
 
 

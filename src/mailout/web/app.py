@@ -6,8 +6,9 @@
 | /u/.. | leaving (`web.leaving`) |
 | /join/.., /j/.. | joining (`web.joining`) |
 | /p/.., /s/.., /settings, /a/.. | a reader's settings (`web.settings`) |
+| POST /hooks/PROVIDER | takes notices of mail providers (`web.hooks`) |
 | GET, HEAD /archive/.. | shows what was mailed (`web.archive`) |
-| GET, HEAD /healthz, /robots.txt | for machines |
+| GET, HEAD /healthz, /robots.txt, /favicon.ico | for machines |
 
 Every wrong token, path and method gets the one neutral page. The store is reached through
 threads; when it is busy the answer is 503 with Retry-After. No cookie, no redirect (but to
@@ -35,11 +36,11 @@ from mailout.core.errors import MailoutError, TryLater
 from mailout.core.site import MailingList, Site
 from mailout.store import schema
 from mailout.store.engine import Store
-from mailout.web import archive, joining, leaving, settings
+from mailout.web import archive, hooks, joining, leaving, settings
 from mailout.web.gate import Gate
 from mailout.web.house import METHODS, House, in_thread
 from mailout.web.limits import Limits
-from mailout.web.pages import PublicPages, plain
+from mailout.web.pages import PublicPages, headers, plain
 
 log = logging.getLogger("mailout.web")
 
@@ -61,6 +62,7 @@ def make_app(site: Site, store: Store) -> FastAPI:
     gate = Gate(site, Limits(site.pages))
     joining.add_to(app, house, gate)
     settings.add_to(app, house, gate)
+    hooks.add_to(app, house)
     if site.archive.enabled:
         _add_archive(app, site, pages)
     _add_machine_pages(app, site, store, pages)
@@ -111,6 +113,11 @@ def _add_machine_pages(app: FastAPI, site: Site, store: Store, pages: PublicPage
         # RFC 9309 2.2.2: the longest rule that fits decides.
         allowed = f"Allow: {pages.path('archive')}\n" if open_ else ""
         return plain(request, f"User-agent: *\n{allowed}Disallow: /\n")
+
+    @show("/favicon.ico")
+    async def icon(request: Request) -> Response:
+        # Browsers ask for one by themselves. There is none, which is no fault of theirs.
+        return Response(None, 204, headers())
 
     @show("/healthz")
     async def health(request: Request) -> Response:

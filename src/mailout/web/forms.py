@@ -26,7 +26,7 @@ Fields = dict[str, list[str]]
 async def read(request: Request) -> Fields:
     """The text fields of the body; none for a body of another kind, or one that is broken:
     a leave is a leave without them. Raises: HTTPException 413, 408."""
-    body = await _body(request)
+    body = await whole(request)
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind == "multipart/form-data":
         return await _multipart(request, body)
@@ -37,11 +37,11 @@ async def read(request: Request) -> Fields:
 
 
 async def _multipart(request: Request, body: bytes) -> Fields:
-    async def whole() -> AsyncGenerator[bytes, None]:
+    async def all_of_it() -> AsyncGenerator[bytes, None]:
         yield body
 
     try:
-        parser = MultiPartParser(request.headers, whole(), max_files=0, max_fields=_MAX_FIELDS)
+        parser = MultiPartParser(request.headers, all_of_it(), max_files=0, max_fields=_MAX_FIELDS)
         form = await parser.parse()
     except (MultiPartException, ValueError, KeyError):
         return {}
@@ -60,12 +60,13 @@ def first(fields: Fields, name: str) -> str:
     return next(iter(fields.get(name, ())), "")
 
 
-async def _body(request: Request) -> bytes:
+async def whole(request: Request, most: int = MAX_BODY) -> bytes:
+    """The body, of `most` bytes. Raises: HTTPException 413, 408."""
     chunks, size = [], 0
     with anyio.move_on_after(_BODY_SECONDS):
         async for chunk in request.stream():
             size += len(chunk)
-            if size > MAX_BODY:
+            if size > most:
                 raise HTTPException(413)
             chunks.append(chunk)
         return b"".join(chunks)

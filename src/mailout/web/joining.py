@@ -113,7 +113,7 @@ def add_to(app: FastAPI, house: House, gate: Gate) -> None:
         except (BadAddress, BadHeader):
             error = "address" if _is_wrong(typed.address) else "name"
             return form_page(request, one, typed, error, status=422)
-        verdict = gate.judge(request, fields, asked.address.domain, now())
+        verdict = await in_thread(gate.judge, request, fields, asked.address.domain, now())
         if verdict in (Pass.STEP, Pass.SOON):
             return step_page(request, one, fields, verdict)
         if verdict is Pass.FULL:

@@ -19,7 +19,9 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -30,23 +32,28 @@ from mailout.core.address import Address, BadAddress
 from mailout.core.message import BadHeader, safe
 from mailout.core.subscriber import Subscriber
 from mailout.preferences import leaving, moving, rights, settings
+from mailout.store.engine import Store
 from mailout.web import forms
 from mailout.web.forms import Fields
 from mailout.web.gate import Gate, Pass
 from mailout.web.house import METHODS, House, in_thread, now
 from mailout.web.network import prefix_of
+from mailout.web.own_data import in_words
 from mailout.web.pages import headers
-from mailout.web.settings_form import BadSettings, context, read_form
+from mailout.web.settings_form import BadSettings, Filled, as_saved, context, read_form, wanted
 
 Do = Callable[[Request, Subscriber, Fields], Awaitable[Response]]
+Look = Callable[[Store, str, datetime], str | None]
+"""The language of the reader to whom a link was mailed; None for what is no such link."""
 
 
 def add_to(app: FastAPI, house: House, gate: Gate) -> None:
     """Nothing, once the app has these pages."""
     _add_asking(app, house)
     _add_finding(app, house, gate)
-    _add_opening(app, house)
+    _add_mailed_link(app, house, "s", settings.look, "link")
     _add_session(app, house, gate)
+    _add_mailed_link(app, house, "a", moving.look, "address")
     _add_moving(app, house)
 
 
@@ -123,7 +130,7 @@ def _add_finding(app: FastAPI, house: House, gate: Gate) -> None:
         except (BadAddress, BadHeader):
             return form_page(request, typed, error=True, status=422)
         code = pages.language_of_stranger(request)
-        verdict = gate.judge(request, fields, address.domain, now())
+        verdict = await in_thread(gate.judge, request, fields, address.domain, now())
         if verdict in (Pass.STEP, Pass.SOON):
             return pages.page(
                 request,
@@ -151,20 +158,21 @@ def _add_finding(app: FastAPI, house: House, gate: Gate) -> None:
         )
 
 
-def _add_opening(app: FastAPI, house: House) -> None:
-    pages, site, store = house.pages, house.site, house.store
-    first = next(iter(site.lists.values()))
+def _add_mailed_link(app: FastAPI, house: House, path: str, look: Look, page: str) -> None:
+    """Nothing, once the link below `path` shows its one button and changes nothing."""
+    pages, store = house.pages, house.store
+    first = next(iter(house.site.lists.values()))
 
-    @app.api_route("/s/{token}", methods=METHODS)
+    @app.api_route(f"/{path}/{{token}}", methods=METHODS)
     async def ask(request: Request, token: str) -> Response:
-        reader = await in_thread(settings.look, store, token, now())
+        reader = await in_thread(look, store, token, now())
         if reader is None:
             return pages.neutral(request)
         return pages.page(
             request,
-            "link",
+            page,
             pages.language_of_reader(request, reader, first),
-            action_url=pages.path("s", token, language=pages.chosen_language(request)),
+            action_url=pages.path(path, token, language=pages.chosen_language(request)),
         )
 
 
@@ -176,10 +184,19 @@ def _add_session(app: FastAPI, house: House, gate: Gate) -> None:
         return pages.language_of_reader(request, person.language, first)
 
     async def shown(
-        request: Request, person: Subscriber, session: str, status: int = 200, **more: Any
+        request: Request,
+        person: Subscriber,
+        session: str,
+        filled: Filled | None = None,
+        *,
+        errors: Sequence[str] = (),
+        **more: Any,
     ) -> Response:
+        """The settings as they are, or the form as it was `filled` in, with what is wrong."""
         code = language_of(request, person)
-        values = context(house, request, person, code) | {"session": session} | more
+        values = context(house, request, person, filled or as_saved(site, person), code)
+        values |= {"session": session, "errors": list(errors)} | more
+        status = 422 if errors else 200
         return pages.page(
             request, "settings", code, status=status, choice_of_language=False, **values
         )
@@ -201,12 +218,13 @@ def _add_session(app: FastAPI, house: House, gate: Gate) -> None:
     async def save(request: Request) -> Response:
         async def do(request: Request, person: Subscriber, fields: Fields) -> Response:
             session = fields["session"][0]
+            filled = read_form(site, person, fields)
             try:
-                wanted = read_form(house, person, fields, now())
+                asked = wanted(site, filled, now())
             except BadSettings as error:
-                return await shown(request, person, session, 422, error=error.field)
+                return await shown(request, person, session, filled, errors=error.fields)
             random = secrets.token_bytes
-            person = await in_thread(settings.save, site, store, person, wanted, now(), random)
+            person = await in_thread(settings.save, site, store, person, asked, now(), random)
             return await shown(request, person, session, saved=True)
 
         return await within(request, do)
@@ -215,13 +233,16 @@ def _add_session(app: FastAPI, house: House, gate: Gate) -> None:
     async def change_address(request: Request) -> Response:
         async def do(request: Request, person: Subscriber, fields: Fields) -> Response:
             session = fields["session"][0]
+            typed = forms.first(fields, "address").strip()
             try:
-                new = Address.parse(forms.first(fields, "address"))
+                new = Address.parse(typed)
                 safe(new.wire, "the address")
             except (BadAddress, BadHeader):
-                return await shown(request, person, session, 422, error="address")
+                wrong = ("address",)
+                return await shown(request, person, session, errors=wrong, new_address=typed)
             network = prefix_of(request, site.pages.proxies)
-            if not gate.limits.admits(network, new.domain, worked=False):
+            admits = partial(gate.limits.admits, network, new.domain, worked=False)
+            if not await in_thread(admits):
                 return house.full(request, first.settings.contact)
             random = secrets.token_bytes
             await in_thread(moving.ask, site, store, person, new, now(), random)
@@ -233,12 +254,13 @@ def _add_session(app: FastAPI, house: House, gate: Gate) -> None:
     async def data(request: Request) -> Response:
         async def do(request: Request, person: Subscriber, fields: Fields) -> Response:
             found = await in_thread(rights.export, store, person, now())
+            code = language_of(request, person)
             return pages.page(
                 request,
                 "data",
-                language_of(request, person),
+                code,
                 choice_of_language=False,
-                data=found,
+                data=in_words(house, found, code),
                 session=fields["session"][0],
                 export_url=pages.path("s", "export"),
                 open_url=pages.path("s", "open", language=pages.chosen_language(request)),
@@ -265,7 +287,7 @@ def _add_session(app: FastAPI, house: House, gate: Gate) -> None:
     async def erase(request: Request) -> Response:
         async def do(request: Request, person: Subscriber, fields: Fields) -> Response:
             if forms.first(fields, "sure") != "yes":
-                return await shown(request, person, fields["session"][0], 422, error="sure")
+                return await shown(request, person, fields["session"][0], errors=("sure",))
             code = language_of(request, person)
             await in_thread(rights.erase, store, person, now())
             return pages.page(
@@ -288,18 +310,6 @@ def _add_session(app: FastAPI, house: House, gate: Gate) -> None:
 def _add_moving(app: FastAPI, house: House) -> None:
     pages, site, store = house.pages, house.site, house.store
     first = next(iter(site.lists.values()))
-
-    @app.api_route("/a/{token}", methods=METHODS)
-    async def ask(request: Request, token: str) -> Response:
-        reader = await in_thread(moving.look, store, token, now())
-        if reader is None:
-            return pages.neutral(request)
-        return pages.page(
-            request,
-            "address",
-            pages.language_of_reader(request, reader, first),
-            action_url=pages.path("a", token, language=pages.chosen_language(request)),
-        )
 
     @app.post("/a/{token}")
     async def confirm(request: Request, token: str) -> Response:

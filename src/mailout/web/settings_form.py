@@ -2,11 +2,16 @@
 
 Fields of a list are called `LIST.on`, `LIST.edition`, `LIST.frequency` and `LIST.segment`; a
 list whose `LIST.shown` is missing was not on the page and is left as it is.
+
+A choice gives a tag, and a tag is the person's, not a list's: one that several segments give
+is shown once, below the lists, with the names of those it counts for. It is sent as the first
+of them; whichever is ticked, all of them are chosen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,43 +33,74 @@ from mailout.web.house import House
 LONGEST_NAME = 100
 
 
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """The form as it is filled in, right or wrong: `until` is what was typed."""
+
+    name: str
+    language: str
+    lists: Mapping[str, OnList]
+    paused: bool
+    until: str
+
+
 class BadSettings(ValueError):
-    """What cannot be saved: `field` is the form's name for it."""
+    """What cannot be saved: `fields` are the form's names for it."""
 
-    def __init__(self, field: str) -> None:
-        super().__init__(field)
-        self.field = field
+    def __init__(self, fields: Sequence[str]) -> None:
+        super().__init__(*fields)
+        self.fields = tuple(fields)
 
 
-def read_form(house: House, person: Subscriber, fields: Fields, now: datetime) -> Settings:
-    """The settings that a form asks for. Raises: BadSettings naming the field."""
-    site, before = house.site, settings.read(house.site, person)
-    lists = {
-        list_id: _on_list(site.lists[list_id], fields)
-        for list_id in before.lists
-        if forms.first(fields, f"{list_id}.shown")
+def as_saved(site: Site, person: Subscriber) -> Filled:
+    """The form as it is filled in for a person who has just come."""
+    held = settings.read(site, person)
+    zone = ZoneInfo(site.identity.timezone)
+    until = held.paused_until.astimezone(zone).date().isoformat() if held.paused_until else ""
+    return Filled(held.name, held.language, held.lists, held.paused, until)
+
+
+def read_form(site: Site, person: Subscriber, fields: Fields) -> Filled:
+    """The form as the person has sent it; choices that are none count as not made."""
+    before = settings.read(site, person)
+    shown = [site.lists[one] for one in before.lists if forms.first(fields, f"{one}.shown")]
+    ticked = {
+        one.choices[name].tag
+        for one in shown
+        for name in fields.get(f"{one.id}.segment", ())
+        if name in one.choices
     }
-    paused = bool(forms.first(fields, "paused"))
-    return Settings(
-        name=_name(forms.first(fields, "name").strip()),
-        language=_language(site, forms.first(fields, "language"), before.language),
-        lists=lists,
-        paused=paused,
-        paused_until=_until(site, forms.first(fields, "until").strip(), now) if paused else None,
+    asked = forms.first(fields, "language")
+    return Filled(
+        name=forms.first(fields, "name").strip(),
+        language=asked if asked in _languages(site) else before.language,
+        lists={one.id: _on_list(one, fields, ticked) for one in shown},
+        paused=bool(forms.first(fields, "paused")),
+        until=forms.first(fields, "until").strip(),
     )
 
 
-def _name(typed: str) -> str:
+def wanted(site: Site, filled: Filled, now: datetime) -> Settings:
+    """The settings that a form asks for. Raises: BadSettings naming every field that is wrong."""
+    wrong, until = [], None
+    if not _is_name(filled.name):
+        wrong.append("name")
+    if filled.paused:
+        try:
+            until = _until(site, filled.until, now)
+        except ValueError:
+            wrong.append("until")
+    if wrong:
+        raise BadSettings(wrong)
+    return Settings(filled.name, filled.language, filled.lists, filled.paused, until)
+
+
+def _is_name(typed: str) -> bool:
     try:
-        if len(typed) > LONGEST_NAME:
-            raise BadSettings("name")
-        return safe(typed, "the name")
+        safe(typed, "the name")
     except BadHeader:
-        raise BadSettings("name") from None
-
-
-def _language(site: Site, chosen: str, before: str) -> str:
-    return chosen if chosen in _languages(site) else before
+        return False
+    return len(typed) <= LONGEST_NAME
 
 
 def _languages(site: Site) -> list[str]:
@@ -74,7 +110,7 @@ def _languages(site: Site) -> list[str]:
     )
 
 
-def _on_list(one: MailingList, fields: Fields) -> OnList:
+def _on_list(one: MailingList, fields: Fields, ticked: set[str]) -> OnList:
     def value(name: str) -> str:
         return forms.first(fields, f"{one.id}.{name}")
 
@@ -83,70 +119,96 @@ def _on_list(one: MailingList, fields: Fields) -> OnList:
         on=bool(value("on")),
         edition=value("edition") if value("edition") in edition.CHOICES else "",
         frequency=value("frequency") if value("frequency") in list(Frequency) else "",
-        chosen=frozenset(fields.get(f"{one.id}.segment", ())) & one.choices.keys(),
+        chosen=frozenset(name for name, choice in one.choices.items() if choice.tag in ticked),
     )
 
 
 def _until(site: Site, typed: str, now: datetime) -> datetime | None:
-    """The beginning of that day where the site is; None for no day. Raises: BadSettings for what
+    """The beginning of that day where the site is; None for no day. Raises: ValueError for what
     is no day, or has begun."""
     if not typed:
         return None
     try:
         day = date.fromisoformat(typed)
         ends = datetime.combine(day, time(), ZoneInfo(site.identity.timezone))
-    except (ValueError, OverflowError):
-        raise BadSettings("until") from None
-    if ends <= now:
-        raise BadSettings("until")
-    return ends
+        if ends > now:
+            return ends
+    except OverflowError:
+        pass
+    raise ValueError("no day to come")
 
 
-def context(house: House, request: Request, person: Subscriber, code: str) -> dict[str, Any]:
+def context(
+    house: House, request: Request, person: Subscriber, filled: Filled, code: str
+) -> dict[str, Any]:
     """What the template of the settings shows."""
     site, pages = house.site, house.pages
-    held = settings.read(site, person)
-    zone = ZoneInfo(site.identity.timezone)
-    until = held.paused_until.astimezone(zone).date().isoformat() if held.paused_until else ""
     chosen = pages.chosen_language(request)
     # A reader's own language stays in the choice, even where no list is written in it.
-    codes = list(dict.fromkeys([*_languages(site), *([held.language] if held.language else [])]))
+    codes = list(
+        dict.fromkeys([*_languages(site), *([person.language] if person.language else [])])
+    )
+    lists = settings.offered(site, person)
+    # A list that was not on the page is shown as it is.
+    on = {**settings.read(site, person).lists, **filled.lists}
+    shared = _shared(lists)
     return {
         "urls": {
             name: pages.path("s", name, language=chosen)
             for name in ("save", "address", "data", "erase")
         },
-        "person_name": held.name,
+        "person_name": filled.name,
         "reading": [
             {
                 "code": one,
                 "label": catalogue.language_name(one),
-                "chosen": one == (held.language or code),
+                "chosen": one == (filled.language or code),
             }
             for one in codes
         ],
-        "lists": [_shown(house, site.lists[list_id], held, code) for list_id in held.lists],
-        "paused": held.paused,
-        "until": until,
+        "lists": [
+            {
+                **house.described(one.id),
+                "on": on[one.id].on,
+                "edition": on[one.id].edition,
+                "frequency": on[one.id].frequency,
+                "choices": [
+                    _choice(house, [(one, name)], on, code)
+                    for name, choice in one.choices.items()
+                    if choice.tag not in shared
+                ],
+            }
+            for one in lists
+        ],
+        "shared": [_choice(house, places, on, code) for places in shared.values()],
+        "paused": filled.paused,
+        "until": filled.until,
+        "new_address": "",
         "saved": False,
         "asked_new": False,
-        "error": "",
+        "errors": [],
     }
 
 
-def _shown(house: House, one: MailingList, held: Settings, code: str) -> Mapping[str, object]:
-    mine = held.lists[one.id]
+def _shared(lists: Iterable[MailingList]) -> dict[str, list[tuple[MailingList, str]]]:
+    """The tags that more than one choice gives, and these."""
+    places: dict[str, list[tuple[MailingList, str]]] = {}
+    for one in lists:
+        for name, choice in one.choices.items():
+            places.setdefault(choice.tag, []).append((one, name))
+    return {tag: some for tag, some in places.items() if len(some) > 1}
+
+
+def _choice(
+    house: House, places: Sequence[tuple[MailingList, str]], on: Mapping[str, OnList], code: str
+) -> dict[str, object]:
+    """One box: what the first of the places is called in the form, the words of all of them."""
+    first, name = places[0]
+    labels = dict.fromkeys(house.label(one, segment, code) for one, segment in places)
     return {
-        **house.described(one.id),
-        "on": mine.on,
-        "edition": mine.edition,
-        "frequency": mine.frequency,
-        "choices": [
-            {
-                "name": name,
-                "label": house.label(one, name, code),
-                "chosen": name in mine.chosen,
-            }
-            for name in one.choices
-        ],
+        "field": f"{first.id}.segment",
+        "name": name,
+        "label": " / ".join(labels),
+        "lists": list(dict.fromkeys(one.settings.name for one, _ in places)),
+        "chosen": any(segment in on[one.id].chosen for one, segment in places),
     }

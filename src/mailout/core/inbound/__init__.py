@@ -10,6 +10,7 @@
 | `addresses` | addresses in a text, unwrapped; which of them a report is about |
 | `rules` | phrases and what they mean, checked before they are used |
 | `reason` | why: from what was said and from the codes, to a category |
+| `seen` | what a mail's fields say of who wrote it |
 | `kind` | a bounce, a delay, a feedback report, an automatic reply, a person .. |
 | `traces` | our tokens and Message-IDs wherever they stand in a mail |
 | `report` | the walk over all of these |

@@ -30,11 +30,13 @@ _AFTER_NAME = re.compile(
     r"(?i)(?:recipients?|rcpt to|address(?:es)?|to|user|an|à|a|empfänger|destinat[aá]rio"
     r"|destinatario"
     r"|destinataire|for|адрес[а-я]{0,4}|получател[а-я]{1,3}|收件人|宛先|for user|mailbox|account)"
-    r"(?: address)?[ \t]{0,3}(?:[:=：] ?)?(?:\"[^\"\n]{1,60}\"[ \t]{1,3}(?=<))?(?:(?:smtp|rfc822|mailto)[:;] ?)?"
+    r"(?: address)?[ \t]{0,3}(?:[:=：] ?)?(?:\"[^\"\n]{1,60}\"[ \t]{1,3}(?=<))?"
+    r"(?:(?:smtp|rfc822|mailto)[:;] ?)?"
     r"[ \t]{0,3}[<\[(\"']{0,2}$"
 )
 _SENDER_BEFORE = re.compile(
-    r"(?i)(?:(?<!generated )\b(?:from|by)|return-path|reply-to|sender(?: is)?|contact|von|от"
+    r"(?i)(?:(?<!generated )\b(?:from|by)|return-path|reply-to|sender(?: is)?|contact"
+    r"|\bvon\b|\bот\b"
     r"|message-id|message id|references|in-reply-to|(?:write|send|forward|reply) .{0,20}to|help"
     r"|support|assistance)[^\n@]{0,40}$|(?:sent by|sender is|sender:)\s{1,9}<?$"
 )
@@ -62,6 +64,9 @@ _ROLES = frozenset(
 )
 _IN_A_ROW = re.compile(r">?[,;/]? ?(?:\w{1,5} (?:\w{1,10} ){0,2})?<?")
 _IDENTIFIER = re.compile(r"[0-9a-f]{16}|^[0-9.]{10}|\.JavaMail\.", re.I)
+_LINK = re.compile(r"https?://[^\s<>\"]{1,2000}")
+_TOUCHED_DOMAIN = re.compile(r"\.[a-z]{2,24}([^\x00-\u02af].*)$", re.I)
+_TOUCHED_LOCAL = re.compile(r"[\u3000-\ud7ff\uff00-\uffef]{1,60}(?=[a-z0-9])", re.I)
 _MOST = 200
 
 Known = Mapping[str, str]
@@ -88,6 +93,12 @@ def find_addresses(text: str) -> list[tuple[str, int]]:
         bare = _PREFIX.sub("", address).lstrip(".'`*|/=?&-~")
         start += len(address) - len(bare)
         local, _, domain = bare.rpartition("@")
+        # Where no blanks are written, words of another script touch the address.
+        if touched := _TOUCHED_DOMAIN.search(domain):
+            domain = domain[: touched.start(1)]
+        if touched := _TOUCHED_LOCAL.match(local):
+            start += touched.end()
+            local = local[touched.end() :]
         local = local.rstrip("'")
         if local and _is_domain(domain):
             found.append((f"{local}@{domain}", start))
@@ -135,6 +146,8 @@ def in_words(
     returned mail.
     """
     excluded = {folded(one) for one in not_these}
+    # In a link stands whom it was made for, or who made it.
+    words = _LINK.sub(lambda found: " " * len(found[0]), words)
     candidates = [
         (unwrapped(address), start)
         for address, start in find_addresses(words)

@@ -14,7 +14,8 @@
 | none of these: a person wrote it | reply |
 
 No sign in words alone makes a bounce: a machine must have written it, or the subject must say so,
-too. Newsletters about bounces, and people who pass one on, are taken for what they are.
+too; and it must be about a mail (`_is_about_a_mail`). Newsletters about bounces, and people who
+pass one on, are taken for what they are.
 
 Standards: RFC 3834 3 (automatic answers), RFC 2369 and 2919 (lists), RFC 8098 (receipts).
 """
@@ -22,40 +23,29 @@ Standards: RFC 3834 3 (automatic answers), RFC 2369 and 2919 (lists), RFC 8098 (
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 
+from mailout.core.inbound.addresses import find_addresses, in_words
 from mailout.core.inbound.category import Kind
 from mailout.core.inbound.dsn import Told
-from mailout.core.inbound.mail import Fields, Mail
-from mailout.core.inbound.original import unquoted
+from mailout.core.inbound.mail import Mail
 from mailout.core.inbound.reason import reply_code
 from mailout.core.inbound.rules import Place, Rules, normal
+from mailout.core.inbound.seen import (
+    ADDRESS_IN,
+    REPLY_PREFIX,
+    Seen,
+    greets,
+    is_answer,
+    is_automatic,
+    is_daemon,
+    is_generated,
+    is_list,
+    is_machine,
+    is_marked_spam,
+    is_meeting,
+    quotes,
+)
 
-_DAEMONS = re.compile(
-    r"(?:mailer|mail|delivery|smtp|post)[-_. ]?(?:daemon|delivery|system|errors?)"
-    r"|mailerdaemon|post[-_]?master"
-    r"|mdaemon|^mmdf|^uucp|^bounces?$|^microsoftexchange[0-9a-f]{8}|^maildelivery|^mailgate"
-    r"|^exchange(?:admin)?$"
-    r"|^sysadmin$|^system$|^double-bounce|^mailmarshal|^nondelivery|^auto[-_]?(?:mailer"
-    r"|reply)|^complaints$"
-)
-_DAEMON_NAMES = re.compile(
-    r"(?i)mail ?(?:delivery|system|administrator|router|server|gateway)"
-    r"|delivery (?:sub)?system|postmaster"
-    r"|mailer[- ]?daemon|system ?administrator|microsoft (?:outlook|exchange)|internet mail"
-    r"|delivery service"
-    r"|почтов|系统管理员|系統管理員|邮件系统|システム管理者|administrateur système"
-    r"|administrador del sistema"
-)
-_REPLY_PREFIX = re.compile(
-    r"(?i)^\s{0,5}(?:(?:re|aw|sv|vs|antw|antwort|odp|ha|rif|r|res|enc|yn|ynt|回复|回覆|答复|رد"
-    r"|ответ)\s{0,3}(?:\[\d{1,3}\])?\s{0,3}[:：]"
-    r"|re\b:?)"
-)
-_FORWARD_PREFIX = re.compile(
-    r"(?i)^\s{0,5}\[?(?:fwd?|wg|tr|rv|i|vb|pd|enc|doorst|转发|轉寄|пересл)\s{0,3}[:：]"
-)
 _PLAINLY_AUTOMATIC = re.compile(
     r"\s?\[?(?:auto|out of (?:the )?office|abwesen|réponse auto|respuesta auto|risposta auto"
     r"|resposta auto"
@@ -73,21 +63,11 @@ _OLD_COMPLAINT = re.compile(
 _COMPLAINT_FROM = re.compile(
     r"(?i)\bstaff@|\b(?:scomp|fbl|feedback\w{0,9}|complaints?)@|@(?:[\w.-]{1,60}\.)?email-abuse\.amazonses\.com"
 )
-_MEETINGS = ("request", "reply", "cancel", "counter", "declinecounter", "refresh")  # RFC 5546 1.4
 _LINK = re.compile(r"(?i)https?://|\bwww\.|\busd\b|[$€£] ?\d")
+_RETURN_PATH = re.compile(r"(?i)[+-][0-9a-f]{32}@")
 _FORM = re.compile(
     r"(?mi)^[ \t]{0,4}(?:bounce )?(recipient|to|type|description|details?|reason|error|diagnostics?"
     r"|diagnostic-code|status|server|message-id)[ \t]{0,3}:[ \t]{1,9}\S"
-)
-_ADDRESS_IN = re.compile(r"<([^<>]{0,300})>")
-_AUTOMATIC_FIELDS = (
-    "x-autoreply",
-    "x-autorespond",
-    "x-autoreply-from",
-    "x-mail-autoreply",
-    "x-autoresponder",
-    "x-auto-reply",
-    "x-vacation",
 )
 _DELIVERED = re.compile(
     r"(?<!un)success(?:ful|fully) (?:mail )?deliver|^delivered:|^relayed:"
@@ -97,47 +77,6 @@ _FOR_GOOD = re.compile(
     r"permanent (?:error|fail)|giv(?:en|ing) up|no further (?:delivery )?attempts"
     r"|(?:will not|won't|not going to) (?:be )?(?:re-?tr|try)"
 )
-_QUOTES = re.compile(r"(?m)^>")
-_WROTE = re.compile(
-    r"(?mi)^.{0,200}(?:wrote|schrieb\b.{0,80}|a écrit|escribió|ha scritto|escreveu"
-    r"|schreef.{0,80}|napisał(?:\(a\))?"
-    r"|пишет|писал\(?а?\)?|написав|写道|寫道)\s?:\s{0,3}$"
-)
-
-_GREETING = re.compile(
-    r"^(?:hi|hello|hallo|dear|guten|liebe|sehr geehrte|bonjour|hola|здравствуйте|уважаем)\b"
-)
-
-_FIRST_WORDS = 900
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What the questions are asked about."""
-
-    mail: Mail
-    words: str  # its own, before a returned mail
-    quoting: str  # all of its own text
-    told: Sequence[Told]
-    subject: str  # normal
-    opening: str  # normal
-    sender: str  # the address in From, as it stands
-
-
-def look(mail: Mail, words: str, text: str, told: Sequence[Told]) -> Seen:
-    """What is asked about when a mail's kind is decided."""
-    written_by = mail.fields.get("from")[:1000]
-    bracketed = _ADDRESS_IN.findall(written_by)
-    sender = (bracketed[-1] if bracketed else written_by).strip()
-    return Seen(
-        mail,
-        words,
-        text,
-        told,
-        normal(mail.fields.get("subject")),
-        normal(unquoted(words[: 3 * _FIRST_WORDS])[:_FIRST_WORDS]),
-        sender,
-    )
 
 
 def kind_of(seen: Seen, rules: Rules) -> Kind:
@@ -147,18 +86,18 @@ def kind_of(seen: Seen, rules: Rules) -> Kind:
         return Kind.FEEDBACK
     if _is_receipt(seen.mail):
         return Kind.OTHER
-    machine = _is_machine(seen)
-    passed_on = not machine and _is_answer(seen)
+    machine = is_machine(seen)
+    passed_on = not machine and is_answer(seen)
     if seen.told and not passed_on:
         found = _by_action(seen)
         if found is not None:
             return found
     if _wants_to_leave(seen, rules):
         return Kind.UNSUBSCRIBE
-    if _is_list(fields) and not _is_daemon(seen):
+    if is_list(fields) and not is_daemon(seen):
         return Kind.OTHER
-    if not _is_daemon(seen) and not _returns(seen, rules):
-        if not _quotes(seen) and _shows(seen, rules, Kind.CHALLENGE):
+    if not is_daemon(seen) and not _returns(seen, rules):
+        if not quotes(seen) and _shows(seen, rules, Kind.CHALLENGE):
             return Kind.CHALLENGE
         if _answers_by_itself(seen, rules):
             return Kind.AUTO_REPLY
@@ -170,11 +109,11 @@ def kind_of(seen: Seen, rules: Rules) -> Kind:
             return found
     if _answers_by_itself(seen, rules):
         return Kind.AUTO_REPLY
-    if _is_generated(fields) or (machine and not _greets(seen)):
+    if is_generated(fields) or (machine and not greets(seen)):
         return Kind.OTHER
-    if _is_meeting(seen.mail) or _NO_PERSON.search(seen.sender.partition("@")[0]):
+    if is_meeting(seen.mail) or _NO_PERSON.search(seen.sender.partition("@")[0]):
         return Kind.OTHER
-    if _is_marked_spam(fields) and not _is_answer(seen):
+    if is_marked_spam(fields) and not is_answer(seen):
         return Kind.OTHER
     return Kind.REPLY if seen.sender else Kind.OTHER
 
@@ -226,93 +165,16 @@ def effective_action(told: Told) -> str:
     return ""
 
 
-def _is_daemon(seen: Seen) -> bool:
-    local = seen.sender.partition("@")[0].strip().lower()
-    name = _ADDRESS_IN.sub("", seen.mail.fields.get("from")[:300].replace(seen.sender, ""))
-    if not local or _DAEMONS.search(local):
-        return True
-    # Anybody can take such a name; RFC 5321 4.5.5: a report comes with no return path.
-    path = seen.mail.fields.get("return-path").strip()
-    return path in ("", "<>") and bool(_DAEMON_NAMES.search(name))
-
-
-def _is_machine(seen: Seen) -> bool:
-    """Whether its fields say that a mail system wrote it."""
-    fields = seen.mail.fields
-    if fields.get("return-path").strip() == "<>" or "x-failed-recipients" in fields:
-        return True
-    return _is_daemon(seen) or fields.type == "multipart/report"
-
-
-def _is_list(fields: Fields) -> bool:
-    return any(name in fields for name in ("list-id", "list-unsubscribe", "list-post"))
-
-
-def _is_meeting(mail: Mail) -> bool:
-    """Whether it is an invitation, or an answer to one (RFC 6047 2.4)."""
-    if mail.fields.type == "text/calendar":
-        return True
-    return any(
-        part.fields.parameter("method").lower() in _MEETINGS
-        and not part.fields.get("content-disposition").lower().startswith("attachment")
-        for part in mail.of_type("text/calendar")
-    )
-
-
-def _is_marked_spam(fields: Fields) -> bool:
-    marks = (fields.get("x-spam-flag"), fields.get("x-spam-status"))
-    return any(mark.strip().lower().startswith("yes") for mark in marks)
-
-
-def _is_generated(fields: Fields) -> bool:
-    value = fields.get("auto-submitted").strip().lower()
-    return value.startswith("auto-generated") or "x-auto-generated" in fields
-
-
-def _is_automatic(seen: Seen) -> bool:
-    """Whether its fields say that it answers by itself (RFC 3834 5, and what came before it)."""
-    fields = seen.mail.fields
-    precedence = fields.get("precedence").strip().lower().replace("-", "_")
-    if fields.get("auto-submitted").strip().lower().startswith("auto-replied"):
-        return True
-    if precedence == "auto_reply" or any(name in fields for name in _AUTOMATIC_FIELDS):
-        return fields.get("x-autoreply").strip().lower() not in ("no", "false", "0")
-    if fields.get("x-autogenerated").strip().lower() == "reply":
-        return True
-    # An answer that asks for none in turn, or comes from nowhere, was written by no person.
-    answers = "in-reply-to" in fields or bool(_REPLY_PREFIX.search(fields.get("subject")))
-    return answers and (
-        precedence in ("bulk", "junk")
-        or fields.get("return-path").strip() == "<>"
-        or _is_generated(fields)
-        or ("x-auto-response-suppress" in fields and not _quotes(seen))
-    )
-
-
-def _is_answer(seen: Seen) -> bool:
-    """Whether a person's mail program marked it as an answer, or as passed on."""
-    fields = seen.mail.fields
-    subject = fields.get("subject")
-    if _REPLY_PREFIX.search(subject) or _FORWARD_PREFIX.search(subject):
-        return True
-    return "in-reply-to" in fields and bool(_QUOTES.search(seen.quoting))
-
-
-def _quotes(seen: Seen) -> bool:
-    """Whether it quotes another mail, as people do and machines do not."""
-    return bool(_QUOTES.search(seen.quoting) or _WROTE.search(seen.quoting))
-
-
 def _answers_by_itself(seen: Seen, rules: Rules) -> bool:
     """Whether its fields, its subject or its first words are those of an automatic reply."""
-    if _is_automatic(seen):
+    if is_automatic(seen):
         return True
     subject = rules.shows(Kind.AUTO_REPLY, Place.SUBJECT, seen.subject)
     # Behind `Re:` stands our own subject, which may be about anything.
-    prefix = _REPLY_PREFIX.match(seen.subject)
+    prefix = REPLY_PREFIX.match(seen.subject)
     if subject and (not prefix or _PLAINLY_AUTOMATIC.match(seen.subject, prefix.end())):
         return True
-    return not _quotes(seen) and rules.shows(Kind.AUTO_REPLY, Place.OPENING, seen.opening)
+    return not quotes(seen) and rules.shows(Kind.AUTO_REPLY, Place.OPENING, seen.opening)
 
 
 def _shows(seen: Seen, rules: Rules, kind: Kind) -> bool:
@@ -333,10 +195,12 @@ def _by_words(seen: Seen, rules: Rules, machine: bool) -> Kind | None:
     """A bounce or a delay by its subject and first words; None if it is neither."""
     if _DELIVERED.search(seen.subject) or _DELIVERED.search(seen.opening):
         return Kind.OTHER if machine else None
+    if not _is_about_a_mail(seen):
+        return None
     subject = rules.shows(Kind.BOUNCE, Place.SUBJECT, seen.subject)
     words = rules.shows(Kind.BOUNCE, Place.OPENING, seen.opening)
     evidence = _has_evidence(seen)
-    letter = _greets(seen) and not evidence and not (subject and words)
+    letter = greets(seen) and not evidence and not (subject and words)
     late_subject = rules.shows(Kind.DELAY, Place.SUBJECT, seen.subject)
     late_words = rules.shows(Kind.DELAY, Place.OPENING, seen.opening)
     late = (late_words and (machine or late_subject)) or (late_subject and machine and not words)
@@ -347,16 +211,16 @@ def _by_words(seen: Seen, rules: Rules, machine: bool) -> Kind | None:
         return Kind.BOUNCE
     if machine and (words or subject) and not letter:
         return Kind.BOUNCE
-    if words and subject and evidence and (not _greets(seen) or _is_form(seen)):
+    if words and subject and evidence and (not greets(seen) or _is_form(seen)):
         return Kind.BOUNCE
     # What a daemon writes of its own accord, and not of a mail, has no such subject or words.
-    by_itself = _is_generated(seen.mail.fields) and not seen.mail.attached
-    if (
-        _is_daemon(seen)
-        and not letter
-        and not by_itself
-        and rules.category(normal(seen.words)) is not None
-    ):
+    by_itself = is_generated(seen.mail.fields) and not seen.mail.attached
+    if not is_daemon(seen) or letter or by_itself:
+        return None
+    # A daemon writes to a return path of one mail for no other reason, whatever its language.
+    if _is_to_return_path(seen) and not _answers_by_itself(seen, rules):
+        return Kind.BOUNCE
+    if rules.category(normal(seen.words)) is not None:
         return Kind.BOUNCE
     return None
 
@@ -378,6 +242,39 @@ def _only_looks(seen: Seen, rules: Rules, machine: bool) -> bool:
     return bool(lures) and rules.shows(Kind.OTHER, Place.OPENING, seen.opening)
 
 
+def _is_about_a_mail(seen: Seen) -> bool:
+    """Whether it is about one mail that somebody wrote: it returns it, names who did not get it,
+    or came to a return path of ours.
+
+    Bait and notices have the words of a report, and name at most the box that they came to. A mail
+    that says nothing at all but in its subject cannot lure.
+    """
+    mail = seen.mail
+    if mail.attached or "x-failed-recipients" in mail.fields or not seen.quoting.strip():
+        return True
+    if _is_to_return_path(seen) or len(seen.quoting) > len(seen.words) + 40:
+        return True
+    named = in_words(seen.words, [*_receivers(seen), seen.sender], (), None)
+    ours = {address.rpartition("@")[2].lower() for address in _receivers(seen)}
+    elsewhere = [address for address in named if address.rpartition("@")[2].lower() not in ours]
+    # Bait may name another box of ours, beside a link to where it wants us.
+    lures = _LINK.search(seen.quoting) and not reply_code(seen.words)
+    return bool(elsewhere or (named and not lures))
+
+
+def _is_to_return_path(seen: Seen) -> bool:
+    """Whether it came to an address with a token, which only a mail of ours ever named."""
+    return any(map(_RETURN_PATH.search, _receivers(seen)))
+
+
+def _receivers(seen: Seen) -> list[str]:
+    fields = seen.mail.fields
+    values = [
+        value for name in ("to", "delivered-to", "x-original-to") for value in fields.all(name)
+    ]
+    return [address for value in values for address, _ in find_addresses(value)]
+
+
 def _is_form(seen: Seen) -> bool:
     """Whether it tells in lines with labels whom it is about and why, as services do."""
     labels = {found[1].lower() for found in _FORM.finditer(seen.quoting[:4000])}
@@ -397,20 +294,15 @@ def _has_evidence(seen: Seen) -> bool:
     )
 
 
-def _greets(seen: Seen) -> bool:
-    """Whether it begins as a letter does: a postmaster may be a person, too."""
-    return bool(_GREETING.search(seen.opening)) and not seen.opening.startswith("hi. this is the")
-
-
 def _wants_to_leave(seen: Seen, rules: Rules) -> bool:
     fields = seen.mail.fields
     if "x-apple-unsubscribe" in fields:
         return True
-    if _is_list(fields) or _is_daemon(seen):
+    if is_list(fields) or is_daemon(seen):
         return False
-    if _is_automatic(seen):
+    if is_automatic(seen):
         return False
-    boxes = _ADDRESS_IN.findall(fields.get("to")) or [fields.get("to")]
+    boxes = ADDRESS_IN.findall(fields.get("to")) or [fields.get("to")]
     if any(_LEAVE_BOX.search(box.partition("@")[0]) for box in boxes):
         return True
     if rules.shows(Kind.UNSUBSCRIBE, Place.SUBJECT, seen.subject):

@@ -51,11 +51,14 @@ _MAIL_WORD = (
 )
 _ID_WORD = r"(?:id\b|identifi\w{2,6}|идентификатор|标识|編號|编号|識別)"
 _SAID_ID = re.compile(
-    rf"(?i)(?:{_MAIL_WORD}[- ]{{0,2}}{_ID_WORD}|\b{_ID_WORD}[^\n<]{{0,12}}{_MAIL_WORD})[^\n<]{{0,30}}(<[^<>\s@]{1, 250}@[^<>\s]{1, 250}>)"
+    rf"(?i)(?:{_MAIL_WORD}[- ]{{0,2}}{_ID_WORD}"
+    rf"|\b{_ID_WORD}[^\n<]{{0,12}}{_MAIL_WORD})[^\n<]{{0,30}}"
+    rf"({_MESSAGE_ID.pattern})"
 )
 _REASON_LINE = re.compile(
-    r"(?mi)^[ \t]{0,4}(?:(?:bounce |failure |error )?reason|error|(?:fehler)?grund|fehler|motif|raison"
-    r"|motivo|причина|ошибка|powód|reden|退信原因|失败原因|失敗原因|原因|エラー|理由)\w{0,12}[ \t]{0,3}[:：]"
+    r"(?mi)^[ \t]{0,4}(?:(?:bounce |failure |error )?reason|error|(?:fehler)?grund|fehler"
+    r"|motif|raison|motivo|причина|ошибка|powód|reden|退信原因|失败原因|失敗原因|原因|エラー|理由)"
+    r"\w{0,12}[ \t]{0,3}[:：]"
 )
 _QUOTED = re.compile(r"(?m)^[>|][> |]{0,8}[^\n]*$")
 

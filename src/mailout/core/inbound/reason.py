@@ -1,9 +1,10 @@
 """Why a mail came back: from what was said and from the codes, to a category.
 
-1. The server's own words, by rules; first those that it passes on from a server behind it. Words override codes: `5.7.1 user unknown` is a dead address.
+1. The server's own words, by rules; first those that it passes on from a server behind it. Words
+   override codes: `5.7.1 user unknown` is a dead address.
 2. The report's words, where the code says little (`5.0.0`, `5.7.1`, none).
 3. The most specific code anywhere. `x.0.0` counts as none.
-4. Weak rules, then the reply code.
+4. Weak rules, then the reply code; that of a dead address only where no words stand beside it.
 
 The class of a code (4 or 5) says whether it was tried again, not whether the address is well.
 
@@ -30,6 +31,10 @@ _PASSED_ON = re.compile(
     r"(?i)(?:->|\bsaid:?|\breturned:?|\breplied:?)\s{0,9}['\"]?(?=[45][0257]\d[ -])"
 )
 _MOST_REPLY = 700
+_WORD = re.compile(r"[^\W\d_]{1,40}")
+_NO_WORDS = frozenset(
+    ("error", "failed", "failure", "rejected", "refused", "not", "accepted", "denied", "permanent")
+)
 
 C = Category
 _BY_STATUS: dict[tuple[int, int], Category] = {
@@ -115,11 +120,13 @@ def explain(
     words: Sequence[str] = (),
     status: str = "",
     action: str = "",
+    domain: str = "",
 ) -> Reason:
     """Why a mail to one recipient came back.
 
     `diagnostic` is the other server's reply, `words` what the report says of this recipient, the
-    nearest first; `status` and `action` are fields of a notification. Each may be empty.
+    nearest first; `status` and `action` are fields of a notification, `domain` is the recipient's.
+    Each may be empty.
     """
     reply = normal(diagnostic)
     said = [normal(text) for text in words]
@@ -127,22 +134,21 @@ def explain(
     code = reply_code(diagnostic) or next(filter(None, map(reply_code, words)), "")
     subject, detail = _numbers(best)
     certain = best is not None and detail > 0 and (subject, detail) not in _SAYS_LITTLE
-    category = _first(rules, (normal(_inner(diagnostic)), reply))
+    category = _first(rules, (normal(_inner(diagnostic)), reply), domain)
     if category is None and not (reply and certain):
-        category = _first(rules, said)
+        category = _first(rules, said, domain)
     is_temporary = _is_temporary(best, code)
     if category is None and best is not None:
         category = _by_status(subject, detail, is_temporary)
     if category is None and reply and certain:
-        category = _first(rules, said)
+        category = _first(rules, said, domain)
     category = (
         category
         or _SURE_SUBJECT.get(subject)
-        or rules.category(reply, weak=True)
-        or _first(rules, said, weak=True)
-        or _VAGUE_SUBJECT.get(subject)
-        or _BY_CODE.get(code)
-        or Category.UNKNOWN
+        or rules.category(reply, weak=True, domain=domain)
+        or _first(rules, said, domain, weak=True)
+        or (Category.RATE_LIMITED if subject == 7 and is_temporary else _VAGUE_SUBJECT.get(subject))
+        or _by_code(code, reply)
     )
     if is_temporary and category is Category.NO_DOMAIN:
         category = Category.UNREACHABLE  # the DNS did not answer; it did not deny
@@ -157,15 +163,31 @@ def _inner(diagnostic: str) -> str:
     return diagnostic[passed_on[-1].end() :] if passed_on else ""
 
 
-def _first(rules: Rules, texts: Sequence[str], *, weak: bool = False) -> Category | None:
-    found = (rules.category(text, weak=weak) for text in texts if text)
+def _first(
+    rules: Rules, texts: Sequence[str], domain: str, *, weak: bool = False
+) -> Category | None:
+    found = (rules.category(text, weak=weak, domain=domain) for text in texts if text)
     return next((category for category in found if category is not None), None)
 
 
-def explain_refusal(rules: Rules, code: int, enhanced: str, text: str) -> Reason:
-    """Why a server refused or put off a mail in the session; the same rules as for a bounce."""
+def is_plain(rules: Rules, diagnostic: str, status: str = "") -> bool:
+    """Whether a server's words or its code say why by themselves, so that nobody's label of them
+    is needed."""
+    if diagnostic and rules.category(normal(diagnostic)) is not None:
+        return True
+    numbers = _numbers(_most_specific(diagnostic, status))
+    return numbers[1] > 0 and numbers not in _SAYS_LITTLE
+
+
+def explain_refusal(rules: Rules, code: int, enhanced: str, text: str, domain: str = "") -> Reason:
+    """Why a server refused or put off a mail in the session; the same rules as for a bounce.
+
+    `code` is the reply's (550), `enhanced` its enhanced code (`5.1.1`) or empty, `text` the
+    server's words, `domain` the recipient's (lower case) or empty: it opens the rules that are for
+    one domain alone. `permanent` is true where the reply is a 5xx.
+    """
     diagnostic = " ".join(part for part in (str(code), enhanced, text) if part)
-    found = explain(rules, diagnostic=diagnostic, status=enhanced)
+    found = explain(rules, diagnostic=diagnostic, status=enhanced, domain=domain)
     return Reason(found.category, 500 <= code <= 599, found.status)
 
 
@@ -178,6 +200,14 @@ def _by_status(subject: int, detail: int, is_temporary: bool) -> Category | None
     if found is None and subject == 6 and detail:
         return Category.BLOCKED_CONTENT
     return found
+
+
+def _by_code(code: str, reply: str) -> Category:
+    """What the bare code means. That of a dead address counts only where nothing is said beside
+    it: 550 is said of blocks as often, and in words that we may not know."""
+    found = _BY_CODE.get(code, Category.UNKNOWN)
+    said_more = any(word not in _NO_WORDS for word in _WORD.findall(reply))
+    return Category.UNKNOWN if found.is_dead and said_more else found
 
 
 def _most_specific(*texts: str) -> str | None:

@@ -26,10 +26,11 @@ from mailout.core.inbound.addresses import (
 )
 from mailout.core.inbound.category import Category, Fault, Kind
 from mailout.core.inbound.dsn import Told
-from mailout.core.inbound.kind import Seen, effective_action, kind_of, look
+from mailout.core.inbound.kind import effective_action, kind_of
 from mailout.core.inbound.mail import RETURNED, Fields, Mail, fields_of, open_mail
 from mailout.core.inbound.reason import explain, reply_in
 from mailout.core.inbound.rules import Rules
+from mailout.core.inbound.seen import Seen, look
 
 _MOST_WORDS = 8000
 _MOST_DIAGNOSTIC = 500
@@ -216,7 +217,14 @@ class _Writer:
         reply = reply or next(filter(None, map(reply_in, words)), "")
         status = told.status if told else ""
         action = "delayed" if self.kind is Kind.DELAY else "failed"
-        reason = explain(self.rules, diagnostic=reply, words=words, status=status, action=action)
+        reason = explain(
+            self.rules,
+            diagnostic=reply,
+            words=words,
+            status=status,
+            action=action,
+            domain=(who or "").rpartition("@")[2].lower(),
+        )
         return Report(
             who,
             action,

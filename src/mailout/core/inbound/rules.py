@@ -43,6 +43,7 @@ class Rule:
     example: str
     since: str
     provider: str = ""
+    domain: str = ""  # a recipient's: the rule is for mail to it and to what is below it
     language: str = ""
     weak: bool = False
 
@@ -65,6 +66,7 @@ class _Asked:
     needed: tuple[str, ...]  # one stands in whatever matches: a quick look before the search
     pattern: str
     means: Category | Kind
+    domain: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,12 @@ class Rules:
     weak: tuple[_Asked, ...]
     signs: dict[tuple[Kind, Place], tuple[_Asked, ...]]
 
-    def category(self, text: str, *, weak: bool = False) -> Category | None:
-        """What the first rule that matches a normal text means; None if none does."""
-        found = _first(self.weak if weak else self.strong, text)
+    def category(self, text: str, *, weak: bool = False, domain: str = "") -> Category | None:
+        """What the first rule that matches a normal text means; None if none does.
+
+        `domain` is that of the recipient, in lower case; empty if it is not known.
+        """
+        found = _first(self.weak if weak else self.strong, text, domain)
         return found if isinstance(found, Category) else None
 
     def shows(self, kind: Kind, place: Place, text: str) -> bool:
@@ -91,8 +96,10 @@ def _search(pattern: str) -> Callable[[str], object]:
     return re.compile(pattern).search
 
 
-def _first(asked: Iterable[_Asked], text: str) -> Category | Kind | None:
+def _first(asked: Iterable[_Asked], text: str, domain: str = "") -> Category | Kind | None:
     for one in asked:
+        if one.domain and not f".{domain}".endswith(f".{one.domain}"):
+            continue
         if one.needed and not any(part in text for part in one.needed):
             continue
         if _search(one.pattern)(text):
@@ -107,15 +114,19 @@ def compile_rules(
 
     Raises: BadPattern.
     """
-    ordered = [*first, *sorted(rules, key=lambda rule: not rule.provider)]
+    ordered = [*first, *sorted(rules, key=lambda rule: not (rule.provider or rule.domain))]
     by_place: dict[tuple[Kind, Place], list[_Asked]] = {}
     for sign in signs:
         by_place.setdefault((sign.kind, sign.place), []).append(_asked(sign.pattern, sign.kind))
     return Rules(
-        tuple(_asked(rule.pattern, rule.category) for rule in ordered if not rule.weak),
-        tuple(_asked(rule.pattern, rule.category) for rule in ordered if rule.weak),
+        tuple(_asked_of(rule) for rule in ordered if not rule.weak),
+        tuple(_asked_of(rule) for rule in ordered if rule.weak),
         {key: tuple(found) for key, found in by_place.items()},
     )
+
+
+def _asked_of(rule: Rule) -> _Asked:
+    return _Asked(tuple(needed(rule.pattern)), rule.pattern, rule.category, rule.domain.lower())
 
 
 def _asked(pattern: str, means: Category | Kind) -> _Asked:

@@ -40,7 +40,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("found_by", sa.String(), nullable=False),
         sa.Column("said", sa.String(), nullable=False),
-        sa.Column("reports", sa.JSON(), nullable=False),
+        sa.Column("reports", sa.JSON(), nullable=False, server_default="[]"),
         sa.Column(
             "subscriber_id",
             _ID,

@@ -1,0 +1,71 @@
+"""What another store of the same site knows of people who must not be mailed, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from mailout.core.subscription import SubscriptionState
+from mailout.core.suppression import SuppressionReason
+from mailout.store.batch import KEYS
+from mailout.store.engine import Tx
+from mailout.store.tables import SUBSCRIPTION, SUPPRESSION
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """A suppression as a store has it."""
+
+    address_key: str
+    list_id: str
+    reason: SuppressionReason
+    evidence: str
+    at: datetime
+
+
+def left(tx: Tx) -> Iterator[Sequence[str]]:
+    """The leave tokens of all subscriptions that are unsubscribed."""
+    after = 0
+    while True:
+        rows = tx.execute(
+            select(SUBSCRIPTION.c.id, SUBSCRIPTION.c.token)
+            .where(SUBSCRIPTION.c.state == SubscriptionState.UNSUBSCRIBED)
+            .where(SUBSCRIPTION.c.id > after)
+            .order_by(SUBSCRIPTION.c.id)
+            .limit(KEYS)
+        ).all()
+        if not rows:
+            return
+        yield [row.token for row in rows]
+        after = rows[-1].id
+
+
+def suppressed(tx: Tx) -> Iterator[Suppressed]:
+    """All suppressions."""
+    after = 0
+    while True:
+        rows = tx.execute(
+            select(SUPPRESSION)
+            .where(SUPPRESSION.c.id > after)
+            .order_by(SUPPRESSION.c.id)
+            .limit(KEYS)
+        ).all()
+        if not rows:
+            return
+        for row in rows:
+            yield Suppressed(row.address_key, row.list_id, row.reason, row.evidence, row.at)
+        after = rows[-1].id
+
+
+def is_known(tx: Tx, one: Suppressed) -> bool:
+    """Whether the key is suppressed there already."""
+    return bool(
+        tx.scalar(
+            select(SUPPRESSION.c.id).where(
+                SUPPRESSION.c.address_key == one.address_key, SUPPRESSION.c.list_id == one.list_id
+            )
+        )
+    )
