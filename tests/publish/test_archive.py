@@ -23,7 +23,8 @@ from mailout.config.templates import read_templates
 from mailout.core.archive import FOLDER
 from mailout.core.dispatch import DispatchState
 from mailout.core.errors import BadFile, MailoutError
-from mailout.core.site import ArchiveSettings, MailingList, Site
+from mailout.core.mailing_list import MailingList
+from mailout.core.site import ArchiveSettings, Site
 from mailout.core.target import Target, Targets
 from mailout.publish import archive, archive_pages
 from mailout.publish.archive import Built

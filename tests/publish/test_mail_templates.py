@@ -31,10 +31,11 @@ from mailout.config.templates import read_templates
 from mailout.core.action import Action
 from mailout.core.check.rule import Severity
 from mailout.core.issue import Variant
+from mailout.core.mailing_list import MailingList, Press
 from mailout.core.meeting import Meeting
 from mailout.core.message import Reader, list_headers
 from mailout.core.signatory import Signatory
-from mailout.core.site import Brand, MailingList, Press, Site
+from mailout.core.site import Brand, Site
 from mailout.core.variants import Variants
 from mailout.publish import checking, compile, sources
 from mailout.publish.sheet import Sheet

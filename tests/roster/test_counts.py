@@ -8,7 +8,8 @@ from types import MappingProxyType
 import pytest
 
 from mailout.core.errors import MailoutError, UsageError
-from mailout.core.site import MailingList, SegmentName, SegmentSettings, Site
+from mailout.core.mailing_list import MailingList, SegmentName, SegmentSettings
+from mailout.core.site import Site
 from mailout.roster import segments
 from mailout.store.engine import Store
 from roster_tools import Import

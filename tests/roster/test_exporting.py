@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from command_line import CommandLine
 from mailout.core.address import Address
 from mailout.core.errors import UsageError
-from mailout.core.site import SegmentSettings, Site
+from mailout.core.mailing_list import SegmentSettings
+from mailout.core.site import Site
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
 from mailout.roster import exporting

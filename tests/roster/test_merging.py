@@ -12,8 +12,9 @@ from sqlalchemy import text
 from mailout.core.address import Address
 from mailout.core.consent import Consent, ConsentAction
 from mailout.core.errors import MailoutError, UsageError
+from mailout.core.mailing_list import FieldSettings
 from mailout.core.merge import Standing, other_holds
-from mailout.core.site import FieldSettings, Site
+from mailout.core.site import Site
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
 from mailout.preferences import leaving

@@ -14,7 +14,8 @@ from mailout.cli.publishing import compiled_unless_out, refuse_stale
 from mailout.cli.sending import signers_of
 from mailout.core.check.rule import Finding, Severity
 from mailout.core.errors import MailoutError, UsageError, nearest
-from mailout.core.site import MailingList, Site
+from mailout.core.mailing_list import MailingList
+from mailout.core.site import Site
 from mailout.publish import checking, sources
 from mailout.publish.checking import Checked
 from mailout.spam import score

@@ -39,7 +39,8 @@ from mailout.core.dispatch import DispatchState
 from mailout.core.errors import MailoutError, TryLater, UsageError
 from mailout.core.frequency import Frequency
 from mailout.core.issue import IssuePlan, IssueState
-from mailout.core.site import MailingList, Site
+from mailout.core.mailing_list import MailingList
+from mailout.core.site import Site
 from mailout.publish import digest as composing
 from mailout.publish import sources
 from mailout.send import digest as sends

@@ -25,8 +25,9 @@ from mailout.config.webhooks import configured
 from mailout.core.errors import MailoutError
 from mailout.core.issue import IssuePlan
 from mailout.core.language import EVERY_OTHER
+from mailout.core.mailing_list import MailingList
 from mailout.core.post import Post
-from mailout.core.site import MailingList, Relay, Site
+from mailout.core.site import Relay, Site
 from mailout.core.token import LEAVE_LENGTH
 from mailout.publish import sources
 from mailout.publish.compile import compile_issue

@@ -9,7 +9,8 @@ from mailout.cli.console import note
 from mailout.config.templates import read_templates
 from mailout.core.errors import BadFile, MailoutError, UsageError
 from mailout.core.issue import IssuePlan
-from mailout.core.site import MailingList, Site
+from mailout.core.mailing_list import MailingList
+from mailout.core.site import Site
 from mailout.publish import build, compile, draft, freshness, sources
 from mailout.publish.compile import Compiled
 from mailout.publish.sources import Posts

@@ -27,7 +27,8 @@ from mailout.cli.upkeep import post_beside
 from mailout.core.dispatch import DispatchState, Priority
 from mailout.core.errors import MailoutError, TryLater
 from mailout.core.issue import IssuePlan
-from mailout.core.site import MailingList, SegmentName, Site
+from mailout.core.mailing_list import MailingList, SegmentName
+from mailout.core.site import Site
 from mailout.publish import sources
 from mailout.send import plan
 from mailout.send.plan import Target

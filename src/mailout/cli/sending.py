@@ -17,7 +17,8 @@ from mailout.cli.console import note
 from mailout.cli.reports import all_states, state_counts
 from mailout.core.delivery import DeliveryState
 from mailout.core.dispatch import DispatchState
-from mailout.core.site import MailingList, Site
+from mailout.core.mailing_list import MailingList
+from mailout.core.site import Site
 from mailout.send import presence, recovery, run
 from mailout.send.clerk import counted
 from mailout.send.compose import Composer, composer

@@ -11,8 +11,8 @@ from mailout.catalogue import is_country
 from mailout.config import mailbox, rules, toml
 from mailout.core import language
 from mailout.core.errors import BadFile, MailoutError, nearest, place
+from mailout.core.mailing_list import ListSettings, MailingList
 from mailout.core.message import Sender
-from mailout.core.site import ListSettings, MailingList
 
 _LEAST_OF_BOUNCES = {"probe_after_days": 1, "quiet_days": 1, "full_score": 2, "full_days": 7}
 _LIST_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")

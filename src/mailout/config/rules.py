@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 
 from mailout.config import toml
 from mailout.core.errors import BadFile, MailoutError, place
+from mailout.core.mailing_list import FieldSettings, ListSettings, MailingList
 from mailout.core.segment import RESERVED, BadRule, Kind, parse, resolved
-from mailout.core.site import FieldSettings, ListSettings, MailingList
 
 _SEGMENT = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _FIELD = re.compile(r"[a-z][a-z0-9_-]{0,40}")

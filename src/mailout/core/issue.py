@@ -19,7 +19,7 @@ from mailout.core.edition import Edition
 from mailout.core.errors import BadFile, nearest, place
 from mailout.core.frequency import DIGESTS
 from mailout.core.front_matter import FrontMatter
-from mailout.core.site import MailingList
+from mailout.core.mailing_list import MailingList
 
 
 class IssueState(StrEnum):

@@ -27,8 +27,9 @@ from typing import NamedTuple
 from mailout.core.address import Address, BadAddress
 from mailout.core.errors import MailoutError
 from mailout.core.issue import Variant
+from mailout.core.mailing_list import MailingList
 from mailout.core.mime import Base64, Part, between_soft_breaks, prepare
-from mailout.core.site import MailingList, Site
+from mailout.core.site import Site
 from mailout.core.slot import Slot
 
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")

@@ -20,8 +20,9 @@ from datetime import datetime
 
 from mailout.core.address import Address
 from mailout.core.letter import COUNTED_FOR, SIGN_UP, Letter, LetterKind
+from mailout.core.mailing_list import MailingList
 from mailout.core.request import GOOD_FOR, RequestPurpose
-from mailout.core.site import MailingList, Site
+from mailout.core.site import Site
 from mailout.core.subscription import SubscriptionState
 from mailout.core.token import link_token
 from mailout.preferences.joining import wording_of

@@ -24,8 +24,9 @@ from mailout.catalogue import words
 from mailout.core.address import Address
 from mailout.core.consent import Consent, ConsentAction
 from mailout.core.letter import COUNTED_FOR, SIGN_UP, Letter, LetterKind, may_sign_up
+from mailout.core.mailing_list import MailingList
 from mailout.core.request import GOOD_FOR, RequestPurpose
-from mailout.core.site import MailingList, Site
+from mailout.core.site import Site
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
 from mailout.core.token import leave_token, link_token

@@ -17,8 +17,9 @@ from mailout.core.address import Address
 from mailout.core.consent import Consent, ConsentAction
 from mailout.core.event import EventKind
 from mailout.core.letter import COUNTED_FOR, Letter, LetterKind, may_link
+from mailout.core.mailing_list import MailingList
 from mailout.core.request import GOOD_FOR, RequestPurpose
-from mailout.core.site import MailingList, Site
+from mailout.core.site import Site
 from mailout.core.subscriber import Membership, Subscriber
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason

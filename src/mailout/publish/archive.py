@@ -28,9 +28,10 @@ from mailout.core import archive
 from mailout.core.dispatch import DispatchState
 from mailout.core.errors import BadFile, MailoutError
 from mailout.core.issue import IssuePlan, IssueState
+from mailout.core.mailing_list import MailingList
 from mailout.core.picture import Picture
 from mailout.core.post import USABLE
-from mailout.core.site import MailingList, Site
+from mailout.core.site import Site
 from mailout.publish import moments, pictures, sources
 from mailout.publish.archive_pages import Mailed, pages
 from mailout.publish.sources import Posts

@@ -21,11 +21,12 @@ from mailout.core import archive, calendar, picture
 from mailout.core import language as languages
 from mailout.core.feed import Entry, Feed, to_atom
 from mailout.core.issue import Wording
+from mailout.core.mailing_list import MailingList
 from mailout.core.meeting import Meeting
 from mailout.core.picture import Picture
 from mailout.core.post import Post
 from mailout.core.render import Templates
-from mailout.core.site import MailingList, Site
+from mailout.core.site import Site
 from mailout.publish import moments
 from mailout.publish.archive_views import choice, html_of, post_view, raised, summary
 

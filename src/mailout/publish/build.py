@@ -14,8 +14,9 @@ from mailout.catalogue import greeting
 from mailout.core import edition, plain
 from mailout.core.address import Address
 from mailout.core.issue import IssuePlan, Variant, content_hash
+from mailout.core.mailing_list import MailingList
 from mailout.core.message import Reader, list_headers
-from mailout.core.site import MailingList, Site
+from mailout.core.site import Site
 from mailout.core.slot import Slot
 from mailout.core.variants import Variants
 from mailout.publish.compile import Compiled

@@ -23,8 +23,9 @@ from mailout.core.check.names import DEMANDS, KeyName, Ours
 from mailout.core.check.rule import Finding, Severity, check, rules_of_messages
 from mailout.core.dkim import Signer, sign
 from mailout.core.issue import Variant
+from mailout.core.mailing_list import MailingList
 from mailout.core.message import BadHeader, Reader, list_headers
-from mailout.core.site import MailingList, Site
+from mailout.core.site import Site
 from mailout.core.token import message_ids
 from mailout.core.variants import Variants, for_reader
 from mailout.publish.build import sample_reader

@@ -18,11 +18,12 @@ from mailout.core.edition import Edition
 from mailout.core.errors import BadFile, MailoutError, nearest, place
 from mailout.core.inline import inline
 from mailout.core.issue import IssuePlan, Variant, Wording
+from mailout.core.mailing_list import MailingList
 from mailout.core.message import BadHeader, ListHeaders, list_headers, prepare_message
 from mailout.core.post import BEGINNING, USABLE, Post
 from mailout.core.render import Templates
 from mailout.core.signatory import Signatory
-from mailout.core.site import MailingList, Site
+from mailout.core.site import Site
 from mailout.core.slot import PATTERN, Slot
 from mailout.publish import moments, pictures, remarks
 from mailout.publish.sheet import Sheet

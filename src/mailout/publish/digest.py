@@ -14,8 +14,8 @@ from mailout import catalogue
 from mailout.core import language
 from mailout.core.frequency import Frequency, period
 from mailout.core.issue import IssuePlan, Wording
+from mailout.core.mailing_list import MailingList
 from mailout.core.post import USABLE
-from mailout.core.site import MailingList
 from mailout.publish.sources import Posts
 from mailout.store.digests import Source
 

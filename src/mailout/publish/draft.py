@@ -7,8 +7,8 @@ from datetime import date
 
 from mailout.core import front_matter
 from mailout.core.issue import IssuePlan, Wording
+from mailout.core.mailing_list import MailingList
 from mailout.core.post import Post
-from mailout.core.site import MailingList
 from mailout.publish.sources import Posts
 
 # Appeals ask for something now, so they lead; what is always true comes last.

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from mailout.core.errors import MailoutError
 from mailout.core.issue import Variant
+from mailout.core.mailing_list import MailingList
 from mailout.core.signatory import Signatory
-from mailout.core.site import MailingList, Site
+from mailout.core.site import Site
 from mailout.publish import sources
 from mailout.publish.compile import compile_issue
 from mailout.store.issues import Issue

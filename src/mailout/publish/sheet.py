@@ -18,13 +18,14 @@ from mailout.core.action import Action
 from mailout.core.edition import Edition
 from mailout.core.errors import BadFile, nearest
 from mailout.core.issue import IssuePlan, Wording
+from mailout.core.mailing_list import MailingList
 from mailout.core.mailto import address, mailto
 from mailout.core.markup import Cut
 from mailout.core.meeting import Meeting
 from mailout.core.picture import Picture, Shown
 from mailout.core.post import KINDS, Post
 from mailout.core.signatory import Signatory
-from mailout.core.site import MailingList, Site
+from mailout.core.site import Site
 from mailout.core.slot import Slot
 from mailout.publish import moments
 

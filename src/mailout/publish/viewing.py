@@ -12,8 +12,9 @@ from mailout.catalogue import greeting
 from mailout.core import edition
 from mailout.core.address import Address
 from mailout.core.issue import Variant
+from mailout.core.mailing_list import MailingList
 from mailout.core.message import Reader, list_headers
-from mailout.core.site import MailingList, Site
+from mailout.core.site import Site
 from mailout.core.subscriber import Subscriber
 from mailout.core.variants import Variants, for_reader
 from mailout.publish.build import sample_reader

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 from mailout.core import segment as rules
 from mailout.core.errors import UsageError, nearest
+from mailout.core.mailing_list import SegmentName
 from mailout.core.segment import And, Find, Not, Or, Other, Rule
-from mailout.core.site import SegmentName, Site
+from mailout.core.site import Site
 from mailout.core.subscriber import Subscriber
 from mailout.store import audiences, plans
 from mailout.store import roster as stored

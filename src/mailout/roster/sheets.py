@@ -8,8 +8,8 @@ from datetime import datetime
 
 from mailout.core import sheet
 from mailout.core.errors import UsageError
+from mailout.core.mailing_list import MailingList
 from mailout.core.sheet import Sheet
-from mailout.core.site import MailingList
 from mailout.store import sheets
 from mailout.store.engine import Store
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from mailout.catalogue import greeting
 from mailout.core.address import Address
+from mailout.core.mailing_list import MailingList
 from mailout.core.message import Reader, list_headers
-from mailout.core.site import MailingList, Site
+from mailout.core.site import Site
 from mailout.core.token import message_ids, return_paths
 from mailout.core.variants import Variants
 from mailout.smtp.envelope import Envelope

@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from mailout.core.frequency import Frequency
+from mailout.core.mailing_list import MailingList
 from mailout.core.segment import Everyone
-from mailout.core.site import MailingList
 from mailout.send import plan
 from mailout.store import digests, dispatches, issues, restored
 from mailout.store.audiences import Choice

@@ -19,10 +19,11 @@ from mailout.core import plain
 from mailout.core.address import Address, BadAddress
 from mailout.core.errors import BadFile, MailoutError
 from mailout.core.language import direction, normal, stated
+from mailout.core.mailing_list import MailingList
 from mailout.core.message import BadHeader, list_headers, safe
 from mailout.core.plain_mail import LINKS, PlainMail, letter_message_id, subject_and_text
 from mailout.core.render import Templates
-from mailout.core.site import MailingList, Site
+from mailout.core.site import Site
 from mailout.send.compose import signed
 from mailout.smtp.envelope import Envelope
 from mailout.store.letters import Posted

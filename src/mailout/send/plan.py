@@ -19,8 +19,9 @@ from mailout.core.dispatch import DispatchState, Priority
 from mailout.core.errors import MailoutError, UsageError
 from mailout.core.issue import IssueState
 from mailout.core.language import chain
+from mailout.core.mailing_list import MailingList, SegmentName
 from mailout.core.segment import Or, Other, Rule, written
-from mailout.core.site import MailingList, SegmentName, Sending, Site
+from mailout.core.site import Sending, Site
 from mailout.store import audiences, dispatches, issues, pauses, restored
 from mailout.store.audiences import Audience, Choice
 from mailout.store.dispatches import Dispatch

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from mailout.core.delivery import Outcome
 from mailout.core.issue import Variant
+from mailout.core.mailing_list import MailingList
 from mailout.core.message import Reader, list_headers, prepare_message
-from mailout.core.site import MailingList, Site
+from mailout.core.site import Site
 from mailout.core.token import message_id
 from mailout.send.compose import signed
 from mailout.send.run import relay_of

@@ -33,7 +33,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mailout.config.templates import read_templates
 from mailout.core.archive import FOLDER
 from mailout.core.errors import MailoutError, TryLater
-from mailout.core.site import MailingList, Site
+from mailout.core.mailing_list import MailingList
+from mailout.core.site import Site
 from mailout.store import schema
 from mailout.store.engine import Store
 from mailout.web import archive, hooks, joining, leaving, settings

@@ -16,7 +16,8 @@ import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mailout.core.site import MailingList, Site
+from mailout.core.mailing_list import MailingList
+from mailout.core.site import Site
 from mailout.store.engine import Store
 from mailout.web.pages import PublicPages
 

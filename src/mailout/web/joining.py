@@ -22,8 +22,8 @@ from starlette.responses import Response
 
 from mailout import catalogue
 from mailout.core.address import Address, BadAddress
+from mailout.core.mailing_list import MailingList
 from mailout.core.message import BadHeader, safe
-from mailout.core.site import MailingList
 from mailout.preferences import joining, settings
 from mailout.preferences.joining import SignUp
 from mailout.web import forms

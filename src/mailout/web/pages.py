@@ -25,8 +25,9 @@ from mailout import catalogue
 from mailout.core import language
 from mailout.core.errors import MailoutError
 from mailout.core.language import stated
+from mailout.core.mailing_list import MailingList
 from mailout.core.render import Templates
-from mailout.core.site import MailingList, Site
+from mailout.core.site import Site
 
 log = logging.getLogger("mailout.web")
 

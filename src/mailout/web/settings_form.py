@@ -21,8 +21,9 @@ from starlette.requests import Request
 from mailout import catalogue
 from mailout.core import edition
 from mailout.core.frequency import Frequency
+from mailout.core.mailing_list import MailingList
 from mailout.core.message import BadHeader, safe
-from mailout.core.site import MailingList, Site
+from mailout.core.site import Site
 from mailout.core.subscriber import Subscriber
 from mailout.preferences import settings
 from mailout.preferences.settings import OnList, Settings
