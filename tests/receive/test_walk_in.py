@@ -13,7 +13,8 @@ from mailout.core.letter import LetterKind
 from mailout.core.standing import Health
 from mailout.core.subscription import SubscriptionState
 from mailout.receive import judging
-from mailout.store import bounces, consents, inbound, letters, suppressions
+from mailout.roster import suppressing
+from mailout.store import bounces, consents, inbound, letters, records, suppressions
 from mailout.store.bounces import Asked, Bounce
 from returns import (
     BLOCKED,
@@ -107,7 +108,7 @@ def test_an_address_where_nothing_ever_arrived_is_stopped_at_once(
     assert done.standings == {"stopped": 1}
     # An organiser knows better: then one report more is not the end.
     with sent.store.writing() as tx:
-        assert judging.lift(tx, sent.site, sent.person(ANNA).id, now + timedelta(hours=1))
+        assert records.lift(tx, sent.person(ANNA).id, now + timedelta(hours=1))
     assert health(sent, ANNA, now + timedelta(hours=2)) is Health.WELL
     assert judging.judge_refusals(sent.store, sent.site, sent.rules, now) == {}
 
@@ -121,6 +122,20 @@ def test_a_report_on_an_address_that_they_had_before_says_nothing_of_the_new_one
     done = come(sent.store, sent.site, now, dsn(path, ANNA), recipient=path)
     assert done.standings == {}
     assert health(sent, "anna.new@example.net", now) is Health.WELL
+
+
+def test_lifting_the_suppression_makes_well_too(sent: Sent, now: datetime) -> None:
+    sent.desk.people(2)
+    sent.send("w47")
+    path = path_of(sent.site, sent.delivery(ANNA))
+    come(sent.store, sent.site, now, dsn(path, ANNA), recipient=path)
+    suppressing.lift(sent.site, sent.store, ANNA, now + timedelta(hours=1))
+    come(
+        sent.store, sent.site, now + timedelta(hours=2), dsn(path, ANNA, nonce="2"), recipient=path
+    )
+    assert health(sent, ANNA, now + timedelta(hours=2)) is Health.WELL
+    with sent.store.reading() as tx:
+        assert suppressions.among(tx, [sent.person(ANNA).address_key], "bulletin") == {}
 
 
 def test_full_boxes_score_and_what_is_about_us_does_not(sent: Sent, now: datetime) -> None:
@@ -357,7 +372,7 @@ def test_a_complaint_stops_on_all_lists(sent: Sent, now: datetime) -> None:
         assert suppressions.among(tx, [key], "any") == {key: "complained"}
     assert log(sent)[-1].kind is EventKind.COMPLAINED
     with sent.store.writing() as tx:
-        assert not judging.lift(tx, sent.site, sent.person(ANNA).id, now)
+        assert not records.lift(tx, sent.person(ANNA).id, now)
 
 
 def test_with_the_link_alone_a_complaint_is_a_leave(sent: Sent, now: datetime) -> None:

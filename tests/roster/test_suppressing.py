@@ -40,7 +40,7 @@ def test_a_domain_is_left_out_of_audiences(site: Site, store: Store, take: Impor
     assert not suppressing.add(site, store, "works.example.org", NOW)
     found = audience(site, store)
     assert (found.total, dict(found.left_out)) == (2, {"suppressed": 1})
-    suppressing.lift(site, store, "works.example.org")
+    suppressing.lift(site, store, "works.example.org", NOW)
     assert audience(site, store).total == 3
 
 
@@ -58,7 +58,7 @@ def test_a_suppression_of_one_list_leaves_the_others(
         assert suppressions.among(tx, keys, "press") == by_hand
         assert suppressions.among(tx, keys, "bulletin") == {}
     with pytest.raises(MailoutError, match="not suppressed on all lists"):
-        suppressing.lift(site, store, BORIS)
+        suppressing.lift(site, store, BORIS, NOW)
 
 
 def test_a_domain_in_another_script_is_one(site: Site, store: Store, take: Import) -> None:
@@ -83,10 +83,10 @@ def test_who_may_lift_what(site: Site, store: Store, reason: SuppressionReason) 
     with store.writing() as tx:
         suppressions.add(tx, key(site, ANNA), reason, NOW)
     if not why_not_lifted(reason):
-        suppressing.lift(site, store, ANNA)
+        suppressing.lift(site, store, ANNA, NOW)
     else:
         with pytest.raises(MailoutError, match="cannot be lifted"):
-            suppressing.lift(site, store, ANNA)
+            suppressing.lift(site, store, ANNA, NOW)
     with store.reading() as tx:
         assert bool(suppressions.among(tx, [key(site, ANNA)], "")) is bool(why_not_lifted(reason))
     assert {one for one in SuppressionReason if why_not_lifted(one)} == {

@@ -18,7 +18,7 @@ from mailout.core.inbound.category import Category
 from mailout.core.site import Site
 from mailout.core.standing import Health, Standing
 from mailout.receive import judging
-from mailout.store import bounces, people, rests
+from mailout.store import bounces, people, records, rests
 from mailout.store.bounces import Asked, Bounce
 from mailout.store.engine import Store
 
@@ -228,7 +228,7 @@ def lift(context: click.Context, address: str) -> None:
             person = people.find(tx, _key(site, address))
             if person is None:
                 raise _nobody(address)
-            lifted = judging.lift(tx, site, person.id, datetime.now(UTC))
+            lifted = records.lift(tx, person.id, datetime.now(UTC))
         if lifted:
             say(f"{person.address} is mailed again.")
         else:

@@ -127,7 +127,7 @@ def lift(context: click.Context, who: str, list_id: str) -> None:
     """
     site = read_site(context)
     with opened(site) as store:
-        suppressing.lift(site, store, who, list_id)
+        suppressing.lift(site, store, who, datetime.now(UTC), list_id)
     say(f"{who}: not suppressed {f'on the list `{list_id}`' if list_id else 'on all lists'} now.")
 
 

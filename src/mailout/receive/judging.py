@@ -122,18 +122,6 @@ def standing_of(tx: Tx, site: Site, subscriber_id: int, now: datetime) -> Standi
     return standing(address.record, terms_for(site, address.lists), now)
 
 
-def lift(tx: Tx, site: Site, subscriber_id: int, now: datetime) -> bool:
-    """Whether the address was paused or stopped for bounces, and is well now, since an organiser
-    says so: what came back by then is not counted any more."""
-    [address] = records.load(tx, [subscriber_id])
-    if not (address.paused_at or address.is_stopped):
-        return False
-    well = Standing()
-    records.tell(tx, EventKind.LIFTED, subscriber_id, well, now, records.BY_HAND)
-    records.settle(tx, address, well, now)
-    return True
-
-
 def stop_for_complaint(tx: Tx, theirs: Theirs, now: datetime) -> None:
     """Nothing, once nobody mails whoever complained, on any list: only their own new sign-up ends
     that."""

@@ -40,7 +40,7 @@ def pass_on(tx: Tx, site: Site, mail: Mail, now: datetime) -> bool:
     head = [
         f"{sender or 'Somebody'} wrote to the address that bounces come back to:",
         "They ask to leave, from an address or with a mail that does not prove who they are. "
-        f"`mailout subscribers leave {sender or 'ADDRESS'}` takes them off."
+        f"`mailout suppressions add {sender or 'ADDRESS'} --list {list_id}` takes them off."
         if asks
         else "Your answer to this mail goes to them.",
     ]

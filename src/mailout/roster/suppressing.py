@@ -18,7 +18,7 @@ from mailout.core.site import Site
 from mailout.core.suppression import SuppressionReason, why_not_lifted
 from mailout.roster.evidence import addresses_in
 from mailout.roster.reading import shown
-from mailout.store import merged, suppressions
+from mailout.store import merged, people, records, suppressions
 from mailout.store.engine import Store, Tx
 from mailout.store.suppressions import Held, HeldDomain
 
@@ -71,7 +71,7 @@ def add(
     return True
 
 
-def lift(site: Site, store: Store, typed: str, list_id: str = "") -> None:
+def lift(site: Site, store: Store, typed: str, now: datetime, list_id: str = "") -> None:
     """Nothing, once the address or domain is not suppressed on that list ("" is all) any more.
 
     Raises: UsageError; MailoutError if it is not, or if that is not for an organiser to end.
@@ -94,6 +94,8 @@ def lift(site: Site, store: Store, typed: str, list_id: str = "") -> None:
                     fix="Only they can end it, by signing up anew: the page `/join/LIST` of a list"
                     " with `join = true` mails them a link, and confirming it lifts this.",
                 )
+            if one.reason is SuppressionReason.DEAD and (person := people.find(tx, asked.key)):
+                records.lift(tx, person.id, now)  # else the next judgement would stop it again
             suppressions.lift(tx, one.id)
         if not list_id and merged.address_now(tx, asked.key):
             # Else an import would make it a second person again, who may have left.

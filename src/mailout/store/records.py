@@ -239,6 +239,16 @@ def settle(tx: Tx, address: Address, standing: Standing, now: datetime) -> bool:
     return True
 
 
+def lift(tx: Tx, subscriber_id: int, now: datetime) -> bool:
+    """Whether the address was paused or stopped for bounces, and is well now, since an organiser
+    says so: what came back by then is not counted any more."""
+    [address] = load(tx, [subscriber_id])
+    if not settle(tx, address, Standing(), now):
+        return False
+    tell(tx, EventKind.LIFTED, subscriber_id, Standing(), now, BY_HAND)
+    return True
+
+
 def tell(
     tx: Tx, kind: EventKind, subscriber_id: int, standing: Standing, now: datetime, text: str = ""
 ) -> None:
