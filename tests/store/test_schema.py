@@ -6,6 +6,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
 from sqlalchemy.exc import IntegrityError
 
 from mailout.core.errors import MailoutError
@@ -90,6 +91,48 @@ def test_events_and_suppressions_are_kept_when_their_words_change(bare_store: St
             connection.exec_driver_sql(bad)
 
 
+def test_what_0007_gave_to_events_outlasts_every_later_version(bare_store: Store) -> None:
+    schema.upgrade(bare_store, "0002")
+    with bare_store.engine.begin() as connection:
+        for statement in _ONE_CLAIMED:
+            connection.exec_driver_sql(statement)
+        connection.exec_driver_sql(_ONE_EVENT)
+    schema.upgrade(bare_store, "0007")
+    with bare_store.engine.begin() as connection:
+        connection.exec_driver_sql(_JUDGED)
+    for revision in _revisions()[_revisions().index("0007") :]:
+        schema.upgrade(bare_store, revision)
+        with bare_store.engine.begin() as connection:
+            found = connection.exec_driver_sql(
+                "SELECT kind, category, counts, inbound_id, delivery_id FROM event ORDER BY id"
+            )
+            first, second = found
+            assert (first[0], first[1], bool(first[2]), *first[3:]) == (
+                "left",
+                "",
+                True,
+                None,
+                None,
+            )
+            assert (second[0], second[1], bool(second[2]), *second[3:]) == (
+                "bounced", "dead", False, 7, 1,
+            )  # fmt: skip
+            indexes = {one["name"]: one for one in inspect(connection).get_indexes("event")}
+            assert indexes["ix_event_inbound_id"]["column_names"] == ["inbound_id"]
+            options = str(indexes["ix_event_unjudged"]["dialect_options"])
+            assert "category" in options and "refused" in options and "expired" in options
+        with pytest.raises(IntegrityError), bare_store.engine.begin() as connection:
+            connection.exec_driver_sql(_ONE_EVENT.replace("'left'", "'nonsense'"))
+        for word in ("delayed", "auto-replied", "challenged", "replied", "paused", "stopped"):
+            with bare_store.engine.connect() as connection:  # taken, and rolled back
+                connection.exec_driver_sql(_ONE_EVENT.replace("'left'", f"'{word}'"))
+
+
+_JUDGED = (
+    "INSERT INTO event (kind, at, delivery_id, provider, code, enhanced, text, relay, category,"
+    " counts, inbound_id) VALUES ('bounced', '2026-11-24 11:00:00', 1, '', 550, '5.1.1', 'y', '',"
+    " 'dead', '0', 7)"
+)
 _ONE_SUPPRESSED = (
     "INSERT INTO suppression (address_key, list_id, reason, evidence, at)"
     " VALUES ('key', '', 'REASON', '', '2026-11-24 10:00:00')"

@@ -148,6 +148,16 @@ def show_(context: click.Context, address: str, as_json_: bool) -> None:
                 "missed": [asdict(missed) for missed in record.missed],
                 "events": [asdict(event) for event in record.events],
                 "notes": [asdict(one) for one in record.notes],
+                "imports": [
+                    {
+                        "import": run.id,
+                        "list": run.list_id,
+                        "file": run.file,
+                        "at": run.at,
+                        "did": did,
+                    }
+                    for run, did in record.imports
+                ],
             }
         )
         return

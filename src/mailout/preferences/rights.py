@@ -9,7 +9,7 @@ from datetime import datetime
 
 from mailout.core.event import EventKind
 from mailout.core.subscriber import Subscriber
-from mailout.store import consents, erasure, events, people, roster
+from mailout.store import consents, erasure, events, notes, people, roster
 from mailout.store.engine import Store
 
 _MANY = 10_000
@@ -54,6 +54,7 @@ def export(store: Store, person: Subscriber, now: datetime) -> dict[str, object]
                 }
                 for one in consents.of_subscriber(tx, person.id)
             ],
+            "notes": [{"text": one.text, "at": _moment(one.at)} for one in notes.of(tx, person.id)],
             "suppressions": [
                 {
                     "list": one.list_id,

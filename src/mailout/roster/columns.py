@@ -30,6 +30,8 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "opt_in_time": ("optin time", "opt in time", "opt in date", "opted in at"),
     "confirm_time": ("confirm time", "confirmed at", "confirmation time"),
     "list": ("list",),
+    # Of our own exports as JSON lines: an object.
+    "bag": ("fields",),
     # Passed over without a word: the store keeps its own time of joining.
     "joined": ("joined", "date", "created", "created at", "joined at", "subscription date"),
     # Those of our own mend files.
@@ -154,7 +156,7 @@ def recognise(
         if field and at not in taken and field not in mapped.values():
             positions.setdefault(field, []).append(at)
             taken.add(at)
-    _own_names(positions, taken, plain, fields)
+    _own_names(positions, taken, names, fields)
     _known_names(positions, taken, plain, mapped)
     for field, pattern in (("left", _LEFT), ("dead", _DEAD), ("ip", _IP)):
         found = [at for at, name in enumerate(plain) if at not in taken and pattern.fullmatch(name)]
@@ -197,14 +199,18 @@ def _asked_for(
 def _own_names(
     positions: dict[str, list[int]],
     taken: set[int],
-    plain: Sequence[str],
+    names: Sequence[str],
     fields: Collection[str],
 ) -> None:
     """Adds the columns that are called as a field that a list declares, or `fields.NAME`."""
     declared = {normal(name): name for name in fields}
-    for at, name in enumerate(plain):
+    for at, written in enumerate(names):
+        name = normal(written)
         short = name.removeprefix(OWN)
-        field = declared.get(short, short.replace(" ", "_") if short != name else "")
+        field = declared.get(short, "")
+        if not field and short != name:
+            exact = written.strip().lower().removeprefix(OWN)
+            field = exact if _FIELD_NAME.fullmatch(exact) else short.replace(" ", "_")
         # Who left is never taken for a mere remark.
         is_state = short == name and (_LEFT.match(name) or _DEAD.fullmatch(name))
         if at in taken or is_state or field in RESERVED or not _FIELD_NAME.fullmatch(field):

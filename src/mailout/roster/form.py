@@ -28,6 +28,7 @@ _MOST_IN_BAG = 50
 _BAG = 10_000  # characters
 _TOTAL = re.compile(r"\s*(?:(?:sub|grand )?total\w*|sum|summe|итого|всего)\s*:?\s*", re.I).fullmatch
 _NOT_A_NAME = re.compile(r"[^a-z0-9]+")
+_FIELD_NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 _ROLES = (
     "abuse admin administrator billing contact editor enquiries hello help hostmaster info",
     "jobs kontakt mail marketing newsletter noreply no-reply office postmaster press presse",
@@ -270,7 +271,9 @@ class Form:
             why = "a name that has a meaning already; left out, in the rows below, too"
             warnings.append(Broken(row.number, name, why))
         return {
-            self.names.get(name, name): cell for name, cell in found.items() if name not in RESERVED
+            self.names.get(bag_name(name), name): cell
+            for name, cell in found.items()
+            if name not in RESERVED
         }
 
 
@@ -296,7 +299,7 @@ def unpacked(packed: str) -> tuple[dict[str, str], str]:
         return {}, "neither a JSON object nor a Python dict; left out"
     fields: dict[str, str] = {}
     for name, value in list(found.items())[:_MOST_IN_BAG]:
-        plain = bag_name(str(name))
+        plain = str(name) if _FIELD_NAME.fullmatch(str(name)) else bag_name(str(name))
         if plain and plain[0].isalpha() and value is not None:
             kept = (
                 value

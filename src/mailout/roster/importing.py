@@ -43,7 +43,7 @@ from mailout.roster.opening import Opened
 from mailout.roster.reading import Broken
 from mailout.roster.statuses import Standing, strictest
 from mailout.roster.writes import Writes, why_not
-from mailout.store import imports, intake
+from mailout.store import imports, intake, suppressions
 from mailout.store import roster as stored
 from mailout.store.engine import Store, Tx
 from mailout.store.intake import Known
@@ -248,10 +248,17 @@ class _Import:
         keys = [*firsts, *later]
         known = intake.known(tx, keys, self.evidence.list_id)
         suppressed = intake.suppressed(tx, keys, self.evidence.list_id)
+        domains = suppressions.domains_held(tx, self.evidence.list_id)
         writes, said, counts = Writes(), {}, self.counts
         for key, person in firsts.items():
             held, reason = known.get(key), suppressed.get(key)
             if (held is not None or reason is not None) and (why := why_not(person, held, reason)):
+                self._refuse(person, why)
+                said[key] = _REFUSED
+                continue
+            if person.address.domain in domains and not _leaves(person, held):
+                domain = person.address.domain
+                why = f"suppressed with its domain; `mailout suppressions lift {domain}` ends that"
                 self._refuse(person, why)
                 said[key] = _REFUSED
                 continue
@@ -320,6 +327,12 @@ class _Import:
 
 
 _REFUSED = "-"
+
+
+def _leaves(person: Entry, known: Known | None) -> bool:
+    """Whether the file says of a member that they left: that is taken of anybody."""
+    on_list = known is not None and known.state is not None
+    return on_list and person.state is SubscriptionState.UNSUBSCRIBED
 
 
 def _mark(person: Entry) -> str:

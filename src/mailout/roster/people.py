@@ -20,10 +20,21 @@ from mailout.roster.entry import Entry
 from mailout.roster.evidence import Evidence, addresses_in, require_wording
 from mailout.roster.selecting import Selection
 from mailout.roster.writes import Writes, why_not
-from mailout.store import chores, consents, erasure, events, intake, merged, notes, suppressions
+from mailout.store import (
+    chores,
+    consents,
+    erasure,
+    events,
+    imports,
+    intake,
+    merged,
+    notes,
+    suppressions,
+)
 from mailout.store import people as stored
 from mailout.store import roster as bulk
 from mailout.store.engine import Store, Tx
+from mailout.store.imports import ImportRun
 from mailout.store.notes import Note
 from mailout.store.suppressions import HeldDomain
 
@@ -47,7 +58,8 @@ class Newcomer:
 class Record:
     """All that is known of one person, newest first but for the evidence.
 
-    `missed` are orders to send an issue of their lists that made no delivery to them.
+    `missed` are orders to send an issue of their lists that made no delivery to them; `imports`
+    those that brought or changed them, oldest first, and which of the two.
     """
 
     person: Subscriber
@@ -58,6 +70,7 @@ class Record:
     events: tuple[events.Event, ...]
     notes: tuple[Note, ...] = ()
     domains: tuple[HeldDomain, ...] = ()
+    imports: tuple[tuple[ImportRun, str], ...] = ()
 
 
 def add(
@@ -141,6 +154,7 @@ def show(site: Site, store: Store, address: str) -> Record:
             events=tuple(events.listed(tx, list(EventKind), subscriber_id=person.id, limit=100)),
             notes=tuple(notes.of(tx, person.id)),
             domains=tuple(suppressions.of_domain(tx, Address.stored(person.address).domain)),
+            imports=tuple(imports.of_person(tx, person.id)),
         )
 
 

@@ -10,6 +10,7 @@ from mailout.core.delivery import DeliveryState, reply_line
 from mailout.core.frequency import DIGESTS, MISSED, Frequency, digest_of
 from mailout.core.subscriber import Membership
 from mailout.core.subscription import SubscriptionState
+from mailout.roster import journal
 from mailout.roster.people import Record
 from mailout.store.roster import Missed, Sent
 
@@ -33,6 +34,12 @@ _DELIVERIES = {
     DeliveryState.SKIPPED: "was left out ({reason})",
     DeliveryState.UNKNOWN: "was cut off on the wire: nobody can know whether it arrived",
     DeliveryState.CANCELLED: "was called off",
+}
+
+_IMPORTS = {
+    journal.ADDED: "added them, on the list {}",
+    journal.JOINED: "put them on the list {}",
+    journal.CHANGED: "changed something of them",
 }
 
 
@@ -79,6 +86,10 @@ def told(record: Record, at: Callable[[datetime], str]) -> Iterator[str]:
         left = consent.action in (ConsentAction.LEFT, ConsentAction.ERASED)
         how = "" if left else words
         yield f"  {at(consent.at)} {consent.list_id} {consent.action}{how} [{consent.source}]"
+    if record.imports:
+        yield "Imports:"
+    for run, did in record.imports:
+        yield f"  {at(run.at)} import {run.id} ({run.file}): {_IMPORTS[did].format(run.list_id)}"
     if record.events:
         yield "Events:"
     for event in record.events:

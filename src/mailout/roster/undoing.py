@@ -8,8 +8,9 @@
 | added the person | somebody changed them, or they chose how they get mail | kept as they are |
 | put a known person on the list | nothing | off the list, or pending if mail went to them |
 | anything | they confirmed something themselves | kept as they are |
+| anything | another person was merged into them | kept as they are |
 | changed a value, a tag, a state | it is still as the import left it | as it was before |
-| suppressed an address | - | no longer suppressed |
+| suppressed an address | - | no longer suppressed; if it was merged into another: as merged |
 
 An undo can raise a state, since that is what it takes back: a row of evidence says so. Each page
 of people is one transaction; an undo that was broken off is gone on with by the same command.
@@ -118,7 +119,8 @@ def _decide(tx: Tx, run: ImportRun, page: Sequence[Did]) -> _Page:
     ids = [one.subscriber_id for one in page]
     persons = {one.id: one for one in people.by_ids(tx, ids)}
     places = {(row[0], row[2]): row[1] for row in imports.members(tx, ids)}
-    mailed, spoke = imports.mailed(tx, ids), imports.confirmed(tx, ids, run.at)
+    mailed = imports.mailed(tx, ids)
+    spoke = imports.confirmed(tx, ids, run.at) | imports.merged(tx, ids, run.at)
     decided = _Page()
     for did in page:
         person = persons.get(did.subscriber_id)

@@ -19,6 +19,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    tuple_,
     type_coerce,
 )
 from sqlalchemy import cast as as_type
@@ -55,7 +56,7 @@ def rows(
     tx: Tx, list_id: str, conditions: Sequence[ColumnElement[bool]]
 ) -> Iterator[Sequence[Row]]:
     """The people of a list (empty: of all lists) of whom all conditions hold, some at a time."""
-    query = _query(tx, list_id).where(*conditions)
+    query = _query(tx).where(*conditions)
     if list_id:
         query = query.where(SUBSCRIPTION.c.list_id == list_id)
     result = tx.execute(query, execution_options={"yield_per": _BATCH})
@@ -63,7 +64,7 @@ def rows(
         yield cast(Sequence[Row], some)  # rows of the database are named tuples, too
 
 
-def _query(tx: Tx, list_id: str) -> Select[tuple[object, ...]]:
+def _query(tx: Tx) -> Select[tuple[object, ...]]:
     everywhere, here = SUPPRESSION.alias("everywhere"), SUPPRESSION.alias("here")
     people = (
         SUBSCRIBER.join(SUBSCRIPTION, SUBSCRIPTION.c.subscriber_id == SUBSCRIBER.c.id)
@@ -99,7 +100,7 @@ def _query(tx: Tx, list_id: str) -> Select[tuple[object, ...]]:
             SUBSCRIBER.c.country,
             func.coalesce(tags, ""),
             SUBSCRIPTION.c.list_id,
-            _status([everywhere.c.reason, here.c.reason], list_id),
+            _status(tx, [everywhere.c.reason, here.c.reason]),
             (joined + "+00:00"),
             as_type(SUBSCRIBER.c.fields, String)
             if dialect_of(tx) == "postgresql"
@@ -126,14 +127,9 @@ def _tags_one_by_one() -> ColumnElement[str]:
     return select(func.group_concat(theirs.c.tag, ";")).scalar_subquery()
 
 
-def _status(reasons: Sequence[ColumnElement[object]], list_id: str) -> ColumnElement[str]:
+def _status(tx: Tx, reasons: Sequence[ColumnElement[object]]) -> ColumnElement[str]:
     """The state, or the word for why the person is not mailed; a complaint before all others."""
-    domains = select(SUPPRESSED_DOMAIN.c.domain).where(
-        or_(
-            SUPPRESSED_DOMAIN.c.list_id == "",
-            SUPPRESSED_DOMAIN.c.list_id == (list_id or SUBSCRIPTION.c.list_id),
-        )
-    )
+    held = [*_domain_held(tx)]
     plain = [_text(reason) for reason in reasons]
 
     def said(reason: SuppressionReason) -> ColumnElement[bool]:
@@ -142,9 +138,21 @@ def _status(reasons: Sequence[ColumnElement[object]], list_id: str) -> ColumnEle
     return case(
         (said(SuppressionReason.COMPLAINED), COMPLAINED),
         (said(SuppressionReason.DEAD), DEAD),
-        (or_(*(one.is_not(None) for one in plain), SUBSCRIBER.c.domain.in_(domains)), BLOCKED),
+        (or_(*(one.is_not(None) for one in plain), *held), BLOCKED),
         else_=_text(SUBSCRIPTION.c.state),
     )
+
+
+def _domain_held(tx: Tx) -> Iterator[ColumnElement[bool]]:
+    """The conditions that the person's domain is suppressed; none of them where no domain is.
+
+    Neither refers to the row that is asked about, so that each set is made once.
+    """
+    domain, list_id = SUPPRESSED_DOMAIN.c.domain, SUPPRESSED_DOMAIN.c.list_id
+    if tx.execute(select(domain).limit(1)).first() is None:
+        return
+    yield SUBSCRIBER.c.domain.in_(select(domain).where(list_id == ""))
+    yield tuple_(SUBSCRIBER.c.domain, SUBSCRIPTION.c.list_id).in_(select(domain, list_id))
 
 
 def _text(column: ColumnElement[object]) -> ColumnElement[str]:

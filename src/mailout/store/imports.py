@@ -15,11 +15,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import insert, select, update
 
 from mailout.core.consent import ConsentAction
+from mailout.core.event import EventKind
+from mailout.core.suppression import SuppressionReason
 from mailout.store.batch import KEYS, among, chunks
 from mailout.store.engine import Tx
 from mailout.store.import_tables import IMPORT_PERSON, IMPORT_RUN
 from mailout.store.intake import put
-from mailout.store.tables import CONSENT, DELIVERY, SUBSCRIBER, SUBSCRIPTION, SUPPRESSION
+from mailout.store.roster_tables import MERGED_ADDRESS
+from mailout.store.tables import CONSENT, DELIVERY, EVENT, SUBSCRIBER, SUBSCRIPTION, SUPPRESSION
 
 _COLUMNS = "subscriber_id, import_id, did, mark, changes"
 
@@ -149,6 +152,17 @@ def people(tx: Tx, import_id: int, after: int, limit: int) -> list[Did]:
     return [_did(row) for row in rows]
 
 
+def of_person(tx: Tx, subscriber_id: int) -> list[tuple[ImportRun, str]]:
+    """The imports that have a person on record, oldest first, and what each did to them."""
+    rows = tx.execute(
+        select(IMPORT_RUN, IMPORT_PERSON.c.did)
+        .join(IMPORT_PERSON, IMPORT_PERSON.c.import_id == IMPORT_RUN.c.id)
+        .where(IMPORT_PERSON.c.subscriber_id == subscriber_id)
+        .order_by(IMPORT_RUN.c.id)
+    )
+    return [(_run(row), row.did) for row in rows]
+
+
 def forget_people(tx: Tx, import_id: int, subscriber_ids: Sequence[int]) -> None:
     """Nothing, once these people are no longer on record of the import."""
     for ids in chunks(subscriber_ids, KEYS):
@@ -171,7 +185,19 @@ def suppression_evidence(import_id: int) -> str:
 
 
 def lift_suppressions(tx: Tx, import_id: int) -> int:
-    """How many suppressions that the import made are gone now."""
+    """How many suppressions that the import made are gone now.
+
+    An address that was merged into another one since stays one that no import brings back.
+    """
+    tx.execute(
+        update(SUPPRESSION)
+        .where(
+            SUPPRESSION.c.evidence == suppression_evidence(import_id),
+            SUPPRESSION.c.list_id == "",
+            SUPPRESSION.c.address_key.in_(select(MERGED_ADDRESS.c.address_key)),
+        )
+        .values(reason=SuppressionReason.MERGED, evidence="")
+    )
     done = tx.execute(
         SUPPRESSION.delete().where(SUPPRESSION.c.evidence == suppression_evidence(import_id))
     )
@@ -208,6 +234,20 @@ def confirmed(tx: Tx, subscriber_ids: Sequence[int], since: datetime) -> set[int
             among(tx, CONSENT.c.subscriber_id, ids),
             CONSENT.c.action == ConsentAction.CONFIRMED,
             CONSENT.c.at >= since,
+        )
+        found.update(tx.scalars(query.distinct()))
+    return found
+
+
+def merged(tx: Tx, subscriber_ids: Sequence[int], since: datetime) -> set[int]:
+    """Those of the people into whom another person was merged since then: they are more than
+    the import knew."""
+    found: set[int] = set()
+    for ids in chunks(subscriber_ids, KEYS):
+        query = select(EVENT.c.subscriber_id).where(
+            among(tx, EVENT.c.subscriber_id, ids),
+            EVENT.c.kind == EventKind.MERGED,
+            EVENT.c.at >= since,
         )
         found.update(tx.scalars(query.distinct()))
     return found

@@ -113,6 +113,12 @@ def domain_is_held(tx: Tx, domain: str, list_id: str, *, exactly: bool = False) 
     )
 
 
+def domains_held(tx: Tx, list_id: str) -> frozenset[str]:
+    """The domains nobody in which is mailed on the list."""
+    held = SUPPRESSED_DOMAIN.c.list_id.in_(("", list_id))
+    return frozenset(tx.scalars(select(SUPPRESSED_DOMAIN.c.domain).where(held)))
+
+
 def applies(list_id: str) -> ColumnElement[bool]:
     """The condition that the joined subscriber is suppressed on the list, or their domain is."""
     domains = select(SUPPRESSED_DOMAIN.c.domain).where(
