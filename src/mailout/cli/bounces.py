@@ -8,7 +8,17 @@ from datetime import UTC, datetime
 import click
 
 from mailout.cli import incoming
-from mailout.cli.console import JSON, as_json, local, moment, opened, read_site, say, table
+from mailout.cli.console import (
+    JSON,
+    as_json,
+    counted,
+    local,
+    opened,
+    past_moment,
+    read_site,
+    say,
+    table,
+)
 from mailout.cli.issues import known_issue
 from mailout.core.address import Address, BadAddress
 from mailout.core.delivery import reply_line
@@ -146,7 +156,7 @@ def _standing_words(standing: Standing, site: Site) -> str:
             f"paused since {local(standing.since, site)} ({standing.why}); "
             f"an issue from {local(standing.probe_from, site)} on goes there as a probe"
         )
-    score = f"; {standing.score} soft failures in a row" if standing.score else ""
+    score = f"; {counted(standing.score, 'soft failure')} in a row" if standing.score else ""
     return f"well{score}"
 
 
@@ -269,8 +279,8 @@ def _asked(
         issue_id=known_issue(store, issue).id if issue else 0,
         domain=(provider or "").lower(),
         categories=categories,
-        since=moment(since, site) if since else None,
-        until=moment(until, site) if until else None,
+        since=past_moment(since, site, "--since") if since else None,
+        until=past_moment(until, site, "--until") if until else None,
     )
 
 
@@ -312,8 +322,6 @@ def print_log(found: Sequence[Bounce], site: Site) -> None:
 def reply(one: Bounce) -> str:
     """The server's reply on one line: `550 5.1.1 no such person here`."""
     said = " ".join(one.text.split())
-    if one.code and said.startswith(str(one.code)):
-        return said  # a report quotes the whole reply
     return reply_line(one.code, one.enhanced if one.enhanced not in said else "", said)
 
 

@@ -178,6 +178,28 @@ def moment(text: str, site: Site, now: datetime | None = None) -> datetime:
     return found.astimezone(UTC)
 
 
+def past_moment(text: str, site: Site, option: str) -> datetime:
+    """The moment that a person wrote: a day (its beginning), or `2026-12-01 18:00`, in the site's
+    time zone unless it has an offset of its own; where the clocks are put back the first of the
+    two.
+
+    Raises: UsageError if it is none.
+    """
+    from zoneinfo import ZoneInfo
+
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(
+            f"`{text}` is no time", where=option, fix="Write `2026-11-20` or `2026-11-20 18:00`."
+        ) from None
+    if not 1970 <= found.year <= 9000:
+        raise UsageError(f"`{text}` is out of range", where=option)
+    if found.tzinfo is None:
+        found = _readings(found, ZoneInfo(site.identity.timezone))[0]
+    return found.astimezone(UTC)
+
+
 def _readings(naive: datetime, zone: tzinfo) -> list[datetime]:
     """The moments (UTC) that a clock in the zone may mean: two where it is put forward or back."""
     found = {naive.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)}

@@ -8,7 +8,17 @@ from collections.abc import Iterator
 import click
 
 from mailout.cli import incoming
-from mailout.cli.console import JSON, as_json, local, moment, opened, read_site, say, table
+from mailout.cli.console import (
+    JSON,
+    as_json,
+    counted,
+    local,
+    opened,
+    past_moment,
+    read_site,
+    say,
+    table,
+)
 from mailout.core.arrival import FoundBy
 from mailout.core.errors import MailoutError, UsageError
 from mailout.core.inbound.category import Kind
@@ -21,10 +31,10 @@ _WHOSE = {
     FoundBy.RETURN_PATH: "it came back to a return path of ours",
     FoundBy.TOKEN: "a return path of ours stands in it",
     FoundBy.MESSAGE_ID: "it names a mail of ours and its reader",
-    FoundBy.LINK: "the link of a mail of ours stands in it",
+    FoundBy.LINK: "what one leaves by stands in it: that may leave the list, and do nothing else",
     FoundBy.WORDS: "it only names the reader: that proves nothing, and changed nothing",
     FoundBy.FORGED: "it came to a return path that is not ours: a forgery, which changed nothing",
-    FoundBy.NOBODY: "nobody knows",
+    FoundBy.NOBODY: "nothing in it tells",
 }
 
 
@@ -43,7 +53,7 @@ def list_command(
     """
     site = read_site(context)
     with opened(site) as store, store.reading() as tx:
-        begun = moment(since, site) if since else None
+        begun = past_moment(since, site, "--since") if since else None
         found = inbound.listed(tx, kind=kind or "", since=begun, limit=limit)
         waiting = inbound.count_new(tx)
     if as_json_:
@@ -82,6 +92,8 @@ def show_command(context: click.Context, number: int, raw: bool, as_json_: bool)
     Example:
       mailout inbound show 7 --raw
     """
+    if raw and as_json_:
+        raise UsageError("--raw prints the mail itself, which is no JSON", fix="Leave one out.")
     site = read_site(context)
     with opened(site) as store, store.reading() as tx:
         one = _known(inbound.listed(tx, id_=number, limit=1), number)
@@ -158,7 +170,8 @@ def replay_command(context: click.Context, numbers: tuple[int, ...], everything:
       mailout inbound replay --all
     """
     if bool(numbers) == everything:
-        raise UsageError("say which mails, or --all", fix="Example: mailout inbound replay 7")
+        what = "say either numbers or --all, not both" if numbers else "say which mails, or --all"
+        raise UsageError(what, fix="Example: mailout inbound replay 7")
     site = read_site(context)
     with opened(site) as store:
         incoming.look(site, store)
@@ -167,7 +180,7 @@ def replay_command(context: click.Context, numbers: tuple[int, ...], everything:
                 _known(inbound.listed(tx, id_=number, limit=1), number)
             again = inbound.again(tx, None if everything else numbers)
             refusals = bounces.unjudge(tx) if everything else 0
-        say(f"{again} mails and {refusals} refusals are looked at once more.")
+        say(f"{counted(again, 'mail')} and {counted(refusals, 'refusal')} to look at once more.")
         _say(incoming.look(site, store))
 
 

@@ -14,7 +14,12 @@ from mailout.core.errors import BadFile, MailoutError, nearest, place
 from mailout.core.mailing_list import ListSettings, MailingList
 from mailout.core.message import Sender
 
-_LEAST_OF_BOUNCES = {"probe_after_days": 1, "quiet_days": 1, "full_score": 2, "full_days": 7}
+_BOUNCES = {
+    "probe_after_days": (1, 90),
+    "quiet_days": (1, 30),
+    "full_score": (2, 100),
+    "full_days": (7, 365),
+}
 _LIST_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 
 
@@ -82,10 +87,11 @@ def _read_list(values: dict[str, Any], source: str, shown: str) -> ListSettings:
                 where=line(key),
                 fix="The United Kingdom is GB." if country == "UK" else "Write one such as KZ.",
             )
-    for name, least in _LEAST_OF_BOUNCES.items():
-        if getattr(settings.bounces, name) < least:
+    for name, (least, most) in _BOUNCES.items():
+        if not least <= getattr(settings.bounces, name) <= most:
             raise BadFile(
-                f"`{name}` is at least {least}: one report is never the end of a living address",
+                f"`{name}` is from {least} to {most}: one report is never the end of a living "
+                "address, and some day one is dead",
                 where=line("bounces", name),
             )
     if settings.press.email:

@@ -47,7 +47,7 @@ class FoundBy(StrEnum):
     | return path | it came back to an address that only we can have made |
     | token | the same, somewhere within the mail |
     | message-id | our Message-ID, which fits who is named |
-    | link | the link of the mail's own list, by which one may leave that |
+    | link | what one leaves a list by, in the mail's own head: it may do nothing else |
     | words | a reader is named: that proves nothing, and changes nothing |
     | forged | it came to an address that looks like ours and is not: that changes nothing |
     """

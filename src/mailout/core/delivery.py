@@ -51,6 +51,8 @@ class Verdict(StrEnum):
 
 def reply_line(code: int, enhanced: str, text: str) -> str:
     """A server's reply as it stood on the wire, what it lacks left out."""
+    if code and text.startswith(str(code)):
+        return text  # a report quotes the whole reply
     return " ".join(filter(None, (str(code or ""), enhanced, text)))
 
 

@@ -96,13 +96,15 @@ def list_headers(site: Site, mailing_list: MailingList) -> ListHeaders:
 class Reader(NamedTuple):
     """What one message needs to know of its reader; `address` as it stands on the wire.
 
-    `delivery` is the token of the return path; empty for what is no delivery, such as a proof.
+    `delivery` is the token of the return path, `leave_path` the one by which a mail leaves the
+    list; both are empty for what is no delivery, such as a proof.
     """
 
     address: str
     token: str
     greeting: str
     delivery: str = ""
+    leave_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +130,13 @@ class Prepared:
         `now` is in seconds since 1970. Raises: BadHeader if the reader's values cannot stand
         in a header.
         """
-        address, token, greeting, delivery = reader
+        address, token, greeting, delivery, leave_path = reader
         named_by = self.token_header and delivery
         mark = f"{self.token_header}: {delivery}\r\n" if named_by else ""
         by_mail = ""
-        if self.by_mail is not None and delivery:
+        if self.by_mail is not None and leave_path:
             before, after = self.by_mail
-            by_mail = f",\r\n <mailto:{before}{delivery}{after}>"
+            by_mail = f",\r\n <mailto:{before}{leave_path}{after}>"
         out = list(self.pieces)
         out[_OWN] = (
             f"To: {safe(address, 'the address')}\r\n"

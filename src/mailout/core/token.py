@@ -10,6 +10,7 @@
 | form (in the sign-up form) | keyed hash over a random number and the time | sign up once |
 | return path | hex (case-blind), keyed hash over delivery and list | name a report's delivery |
 | trial (in a return path) | the same form, over a random number | be seen to come back, and nothing else |
+| leave by mail | as the return path, for another purpose | leave that one list, by a mail to it |
 | Message-ID | keyed hash of issue and address key | the same on a resend, telling nothing |
 
 A key ring's newest key signs; every key in it verifies, until it is removed by hand.
@@ -35,6 +36,7 @@ _RETURN_MAC = 7
 _RETURN = b"return:"
 _TRIAL = b"trial"
 _REASON = b"reason:"
+_LEAVE = b"leave by mail:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,16 @@ def return_path_token(ring: Ring, delivery_id: int, list_name: str) -> str:
 def read_return_path(ring: Ring, token: str, list_name: str) -> int | None:
     """The delivery that a return-path token names on that list; case-blind, None if not ours."""
     return _decoded(ring, _RETURN + list_name.encode(), token)
+
+
+def leave_paths(ring: Ring, list_name: str) -> Callable[[int], str]:
+    """What makes 32 hex digits that name a delivery of the list, and may only leave that list."""
+    return _coded(ring, _LEAVE + list_name.encode())
+
+
+def read_leave_path(ring: Ring, token: str, list_name: str) -> int | None:
+    """The delivery whose reader such a token lets leave; case-blind, None if not ours."""
+    return _decoded(ring, _LEAVE + list_name.encode(), token)
 
 
 def trial_token(ring: Ring, random: bytes) -> str:

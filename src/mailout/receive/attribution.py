@@ -3,7 +3,8 @@
 1. The return path that it came to: it names the delivery, and is signed.
 2. The same token anywhere within it: in the mail that it returns, or in a notice.
 3. Our Message-ID, where it is that of a mail to somebody whom the report names.
-4. The link by which one leaves a list, which stands in the head of each of our mails.
+4. What one leaves a list by, which stands in the head of each of our mails: a link, or an address.
+   Whoever has it may leave that list for its reader, and do nothing else.
 5. A reader whom it names. That proves nothing: anybody can write any name.
 
 A mail that came to a return path that is not signed by us is a forgery, whatever else it holds; and
@@ -22,9 +23,9 @@ from mailout.core.inbound.category import Kind
 from mailout.core.inbound.mail import Fields, read_fields
 from mailout.core.inbound.report import Inbound, Report, known_addresses, read
 from mailout.core.inbound.rules import Rules
-from mailout.core.inbound.traces import Traces, return_tokens, traces
+from mailout.core.inbound.traces import Traces, has_extension, return_tokens, traces
 from mailout.core.site import Site
-from mailout.core.token import is_trial, message_id, read_return_path
+from mailout.core.token import is_trial, message_id, read_leave_path, read_return_path
 from mailout.core.webhook import provider
 from mailout.store import whose
 from mailout.store.engine import Tx
@@ -74,6 +75,7 @@ class _Opened:
     fields: Fields
     by_path: tuple[str, ...]
     traces: Traces
+    is_addressed: bool
 
 
 def attribute(tx: Tx, site: Site, rules: Rules, kept: Sequence[Kept]) -> list[Mail]:
@@ -84,7 +86,25 @@ def attribute(tx: Tx, site: Site, rules: Rules, kept: Sequence[Kept]) -> list[Ma
     links = whose.by_leave_tokens(
         tx, {token for one in opened for token in one.traces.leave_tokens}
     )
+    links |= _by_leave_paths(tx, site, [token for one in opened for token in _tokens(one)])
     return [_attributed(tx, site, rules, one, numbers, deliveries, links) for one in opened]
+
+
+def _by_leave_paths(tx: Tx, site: Site, tokens: Sequence[str]) -> dict[str, Theirs]:
+    """Whom the tokens let leave a list by a mail; no delivery is told, since they do no more."""
+    ring = site.keys.return_path
+    numbers = {
+        token: number
+        for token in tokens
+        for list_id in site.lists
+        if (number := read_leave_path(ring, token, list_id))
+    }
+    deliveries = whose.by_deliveries(tx, set(numbers.values()))
+    return {
+        token: replace(deliveries[number], delivery_id=0, issue_id=0, queued_at=None)
+        for token, number in numbers.items()
+        if number in deliveries
+    }
 
 
 def _open(site: Site, kept: Kept) -> _Opened:
@@ -97,7 +117,9 @@ def _open(site: Site, kept: Kept) -> _Opened:
     )
     # Most reports come to a return path of ours: then nothing else need be looked for.
     sure = any(_number(site, token) for token in by_path)
-    return _Opened(kept, fields, by_path, Traces((), ()) if sure else traces(kept.raw))
+    addressed = any(has_extension(value, site.return_path) for value in told)
+    found = Traces((), ()) if sure else traces(kept.raw)
+    return _Opened(kept, fields, by_path, found, addressed)
 
 
 def _tokens(one: _Opened) -> tuple[str, ...]:
@@ -129,11 +151,14 @@ def _attributed(
         if any(numbers[token] for token in tokens):
             # Ours, of somebody who has been erased since.
             return Mail(one.kept, one.fields, _read(one.kept, rules), by)
-        if by is FoundBy.RETURN_PATH and tokens:
+        if by is FoundBy.RETURN_PATH and (tokens or one.is_addressed):
+            if leaver := next((links[token] for token in tokens if token in links), None):
+                return Mail(one.kept, one.fields, _read(one.kept, rules), FoundBy.LINK, leaver)
             return Mail(one.kept, one.fields, _read(one.kept, rules), FoundBy.FORGED)
     mail = Mail(one.kept, one.fields, _read(one.kept, rules))
     named = _named(site, mail)
-    by_link = next((links[token] for token in one.traces.leave_tokens if token in links), None)
+    leaving = (*one.traces.leave_tokens, *one.traces.tokens)
+    by_link = next((links[token] for token in leaving if token in links), None)
     if by_link is not None:
         named = {by_link.address_key: by_link.address, **named}
     known = whose.by_keys(tx, list(named)) if named else {}

@@ -1,4 +1,4 @@
-"""Leaving by mail: a mail to a return path of ours that asks for it, or a report that says so.
+"""Leaving by mail: a mail that asks for it to an address of ours, or a report that says so.
 
 The token says who leaves, whoever wrote the mail: many programs write `mailto:` links' mails from
 another of their reader's addresses. Nothing is answered.

@@ -152,7 +152,7 @@ def _take_feedback(tx: Tx, site: Site, mail: Mail, report: Report | None, now: d
 
 def _looked(mail: Mail) -> Looked:
     theirs = mail.theirs
-    subject = mail.fields.get("subject")
+    subject = " ".join(mail.fields.get("subject").split())
     return Looked(
         id=mail.kept.id,
         kind=mail.found.kind.value,

@@ -18,7 +18,8 @@ from mailout.store import contacts, letters
 from mailout.store.engine import Tx
 
 _MOST_TEXT = 20_000
-_MOST_A_DAY = 200
+_MOST_A_DAY = 200  # of readers' replies, to a list's contact
+_MOST_OF_STRANGERS = 20  # anybody can write to the address
 _DAY = timedelta(days=1)
 
 
@@ -31,10 +32,11 @@ def pass_on(tx: Tx, site: Site, mail: Mail, now: datetime) -> bool:
     written = letters.notices(tx, LetterKind.REPLY, now - COUNTED_FOR, list_id)
     if any(one.about == about for one in written):
         return False  # it is looked at again
-    if sum(now - one.created_at < _DAY for one in written) >= _MOST_A_DAY:
+    most = _MOST_A_DAY if mail.by.proves else _MOST_OF_STRANGERS
+    if sum(now - one.created_at < _DAY for one in written) >= most:
         return False  # `mailout inbound list` has it
     sender = mail.sender or mail.kept.sender
-    subject = mail.fields.get("subject").strip() or "(no subject)"
+    subject = " ".join(mail.fields.get("subject").split()) or "(no subject)"
     words = _words(mail)
     asks = mail.found.kind is Kind.UNSUBSCRIBE
     head = [

@@ -93,8 +93,11 @@ def told(record: Record, at: Callable[[datetime], str]) -> Iterator[str]:
     if record.events:
         yield "Events:"
     for event in record.events:
-        said = reply_line(event.code, event.enhanced, event.text)
-        yield f"  {at(event.at)} {event.kind} {event.issue or ''} {said}".rstrip()
+        enhanced = event.enhanced if event.enhanced not in event.text else ""
+        said = reply_line(event.code, enhanced, event.text)
+        why = f"({event.category})" if event.category else ""
+        told = (event.kind.value, event.issue or "", why, said)
+        yield f"  {at(event.at)} {' '.join(filter(None, told))}"
     if record.notes:
         yield "Notes:"
     for note in record.notes:

@@ -11,7 +11,7 @@ from mailout.core.address import Address
 from mailout.core.mailing_list import MailingList
 from mailout.core.message import Reader, list_headers
 from mailout.core.site import Site
-from mailout.core.token import message_ids, return_paths
+from mailout.core.token import leave_paths, message_ids, return_paths
 from mailout.core.variants import Variants
 from mailout.smtp.envelope import Envelope
 from mailout.store import issues
@@ -36,6 +36,7 @@ class Composer:
     identity: Callable[[str], str]
     signers: Sequence[Signer] = ()
     token_header: str = ""
+    leave_path: Callable[[int], str] | None = None
 
     def envelope(self, delivery: Claimed, now: float) -> Envelope:
         """What goes on the wire for a delivery; the Message-ID is the same at every try.
@@ -48,7 +49,8 @@ class Composer:
         wire = address if address.isascii() else Address.stored(address).wire
         token = self.return_path(delivery.id)
         language = delivery.language
-        reader = Reader(wire, delivery.token, greeting(delivery.name, language), token)
+        leave_path = self.leave_path(delivery.id) if self.leave_path else ""
+        reader = Reader(wire, delivery.token, greeting(delivery.name, language), token, leave_path)
         identity = self.identity(delivery.address_key)
         prepared = self.variants.prepared(language, delivery.edition, delivery.country)
         message = prepared.compose(reader, identity, now)
@@ -87,4 +89,5 @@ def composer(
         message_ids(keys.message_id, issue_id, site.identity.message_id_domain),
         signers,
         site.sending.token_header,
+        leave_paths(keys.return_path, mailing_list.id) if site.inbound.leave_by_mail else None,
     )

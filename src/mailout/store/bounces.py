@@ -176,7 +176,7 @@ def listed(tx: Tx, asked: Asked, limit: int) -> list[Bounce]:
         .outerjoin(ISSUE, ISSUE.c.id == EVENT.c.issue_id)
         .outerjoin(SUBSCRIBER, SUBSCRIBER.c.id == EVENT.c.subscriber_id)
         .where(_matches(asked))
-        .order_by(EVENT.c.id.desc())
+        .order_by(EVENT.c.at.desc(), EVENT.c.id.desc())
         .limit(limit)
     )
     names = Bounce.__dataclass_fields__

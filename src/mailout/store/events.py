@@ -26,6 +26,7 @@ class Event:
     code: int
     enhanced: str
     text: str
+    category: str = ""
 
 
 def listed(

@@ -214,7 +214,8 @@ def apply(tx: Tx, address: Address, standing: Standing, now: datetime) -> bool:
     """Whether the address stands otherwise than before; then there is an event of it, too."""
     if not settle(tx, address, standing, now):
         return False
-    tell(tx, _TOLD_AS[standing.health], address.subscriber_id, standing, now)
+    text = "nothing came back any more" if standing.health is Health.WELL else ""
+    tell(tx, _TOLD_AS[standing.health], address.subscriber_id, standing, now, text)
     return True
 
 

@@ -128,6 +128,14 @@ def _take(
             message_ids[f"<{identity.decode('ascii').lower()}>"] = None
 
 
+def has_extension(recipient: str, return_path: str) -> bool:
+    """Whether an envelope recipient is the return path with anything behind a `+`: what is no token
+    of ours there was made up by somebody."""
+    local = re.escape(return_path.strip().rpartition("@")[0].lower())
+    pattern = rf'(?:^|[="<:+\s]){local}\+[^@\s<>]+@'
+    return bool(local) and re.search(pattern, recipient[:1000].lower()) is not None
+
+
 def return_tokens(recipient: str, return_path: str) -> tuple[str, ...]:
     """The tokens (32 small hex digits) that an envelope recipient may carry, likeliest first.
 
