@@ -33,6 +33,7 @@ SAID: Mapping[LetterKind, Mapping[str, str]] = {
     LetterKind.OLD_ADDRESS: {},
     LetterKind.REPORT: {"about": "dispatch 1", "subject": "Sent: w47", "text": "All is well."},
     LetterKind.ALERT: {"about": "held", "subject": "Held: w47", "text": "The relay is away."},
+    LetterKind.REPLY: {"about": "mail 1", "subject": "Reply: Strike", "text": "I agree."},
 }
 
 

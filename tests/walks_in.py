@@ -13,8 +13,9 @@ from mailout.core.delivery import DeliveryState
 from mailout.core.inbound.rules import Rules
 from mailout.core.site import Site
 from mailout.core.subscriber import Subscriber
+from mailout.send import plan
 from mailout.smtp.catcher import Catcher
-from mailout.store import deliveries, dispatches, erasure, people, rests
+from mailout.store import deliveries, dispatches, erasure, people, rests, segments
 from mailout.store.deliveries import Listed
 from mailout.store.engine import Store
 from mailout.store.issues import Issue
@@ -107,3 +108,11 @@ class Sent:
     def erase(self, address: str, now: datetime) -> None:
         with self.store.writing() as tx:
             erasure.erase(tx, self.person(address), now, "test")
+
+    def members(self, rule: str) -> list[str]:
+        """The addresses of those of whom a rule is true."""
+        bulletin = self.site.lists["bulletin"]
+        scope = plan.choice(bulletin, 0, "everyone", "").scope
+        with self.store.reading() as tx:
+            condition = segments.condition(tx, bulletin.people(rule, "a test"), scope)
+            return [one.address for one in people.page(tx, condition, list_id="bulletin")]

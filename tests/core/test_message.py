@@ -196,3 +196,19 @@ def test_what_is_no_delivery_has_no_token_header() -> None:
         Reader("anna@example.org", "T" * 22, "x"), "<id@news.example.org>", NOW.timestamp()
     )
     assert b"X-Delivery" not in raw
+
+
+def test_leaving_by_mail_stands_behind_the_link() -> None:
+    token = "0123456789abcdef" * 2
+    headers = replace(HEADERS, return_path="bounces@news.example.org")
+    prepared = prepare_message(variant("t", "h"), headers)
+    reader = Reader("anna@example.org", "T" * 22, "x", token)
+    raw = prepared.compose(reader, "<id@news.example.org>", NOW.timestamp())
+    assert parsed(raw)["List-Unsubscribe"] == (
+        f"<https://news.example.org/u/{'T' * 22}>, "
+        f"<mailto:bounces+{token}@news.example.org?subject=unsubscribe>"
+    )
+    assert max(map(len, raw.split(b"\r\n\r\n")[0].splitlines())) < 100
+    # A proof is no delivery: it can only be left by the link.
+    proof = prepared.compose(reader._replace(delivery=""), "<id@x>", NOW.timestamp())
+    assert b"mailto" not in proof.split(b"\r\n\r\n")[0]

@@ -284,6 +284,16 @@ def test_a_reply_is_life_and_goes_to_the_contact(sent: Sent, now: datetime) -> N
     assert posted.said["answer_to"] == "anna.elsewhere@example.net"
 
 
+def test_segments_know_who_replied(sent: Sent, now: datetime) -> None:
+    lived(sent)
+    path = path_of(sent.site, sent.delivery(ANNA))
+    come(sent.store, sent.site, now, letter(path, ANNA, "Re: Strike", "I agree."), recipient=path)
+    # A name alone proves nothing: it makes nobody one who replied.
+    come(sent.store, sent.site, now, letter("x@example.org", BORIS, "Re: Strike", "I agree."))
+    assert sent.members("replied(any issue)") == [ANNA]
+    assert sent.members("replied(w40)") == [ANNA]
+
+
 def test_our_own_letter_is_not_passed_on_again(sent: Sent, now: datetime) -> None:
     lived(sent)
     own = identity_of(sent.site, 7, sent.delivery(ANNA))

@@ -91,6 +91,10 @@ _OPEN = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006
         ({_SHEET: _OPEN + b"<row><c t='inlineStr'><is><t>" + b"x" * 9_000_000}, "a row or a text"),
         ({_SHEET: _OPEN + b"<row r='1'>" + b"<c><v>1</v></c>" * 1_000_000}, "a row or a text"),
         ({_SHEET: b'<!DOCTYPE x [<!ENTITY a "aaaa">]>' + _OPEN}, "defines things of its own"),
+        ({_SHEET: _OPEN + b"<row></row>" * 1_048_577}, "more rows than"),
+        ({_SHEET: _OPEN + b"<row spans='1:1' r='1048577'/>"}, "more rows than"),
+        ({_SHEET: _OPEN.replace(b"xmlns", b"xmlns:x").replace(b"<", b"<x:")
+          + b'<x:row r="999999999999"><x:c/></x:row>'}, "more rows than"),
         ({_SHEET: b"no xml"}, "no spreadsheet that can be read"),
         ({_SHEET: _OPEN + b"<row><c t='s'><v>99</v></c></row></sheetData></worksheet>"},
          "no spreadsheet that can be read"),

@@ -5,7 +5,7 @@ The keys are a contract: scripts read them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,12 +16,13 @@ from mailout.core.delivery import DeliveryState
 from mailout.core.dispatch import Priority
 from mailout.core.letter import LetterKind
 from mailout.core.site import Site
-from mailout.store import buckets, deliveries, dispatches, letters
+from mailout.store import buckets, deliveries, dispatches, inbound, letters, records, rests
 from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Tx
 from mailout.store.issues import Issue
 
 _RECENT = timedelta(days=1)
+_A_WEEK = timedelta(days=7)
 
 
 def issue_report(tx: Tx, issue: Issue) -> dict[str, Any]:
@@ -69,6 +70,35 @@ def slowed_words(slowed: Mapping[str, Any], site: Site) -> str:
         f"({steps} {'step' if steps == 1 else 'steps'} slower), "
         f"until about {local(slowed['until'], site)}"
     )
+
+
+def inbound_report(tx: Tx, now: datetime) -> dict[str, Any]:
+    """What came back in the last week, what was not looked at yet, addresses that are not mailed
+    for it, and providers that rest."""
+    paused, stopped = records.counts(tx)
+    return {
+        "waiting": inbound.count_new(tx),
+        "last_week": inbound.counts(tx, now - _A_WEEK),
+        "paused": paused,
+        "stopped": stopped,
+        "resting": [
+            {"provider": one.provider, "why": one.why.value, "until": one.until}
+            for one in rests.listed(tx, now)
+        ],
+    }
+
+
+def inbound_words(report: Mapping[str, Any], site: Site) -> Iterator[str]:
+    """The same as lines; none where there is nothing to say."""
+    if week := report["last_week"]:
+        came = ", ".join(f"{number} {kind}" for kind, number in sorted(week.items()))
+        yield f"came back in the last week: {came}"
+    if waiting := report["waiting"]:
+        yield f"{counted(waiting, 'mail')} came in and not looked at: `mailout inbound process`"
+    if report["paused"] or report["stopped"]:
+        yield f"addresses paused for bounces: {report['paused']}, stopped: {report['stopped']}"
+    for one in report["resting"]:
+        yield f"{one['provider']} rests until {local(one['until'], site)} ({one['why']})"
 
 
 def letters_report(tx: Tx) -> dict[str, Any]:

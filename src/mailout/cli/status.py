@@ -1,5 +1,5 @@
-"""`mailout status`: what was sent, what is under way, what is held, who is mailed slower; letters
-that wait, and alerts."""
+"""`mailout status`: what was sent, what is under way, what is held, who is mailed slower; what came
+back, letters that wait, and alerts."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from mailout.cli.issues import known_issue
 from mailout.cli.reports import (
     alert_report,
     alert_words,
+    inbound_report,
+    inbound_words,
     issue_report,
     leaving_out,
     letters_report,
@@ -78,6 +80,7 @@ def _around(tx: Tx, now: datetime) -> dict[str, Any]:
     """What is told with any issue, since it is of none."""
     return {
         "slow_providers": slowed_report(tx, now),
+        "inbound": inbound_report(tx, now),
         "letters": letters_report(tx),
         "alerts": alert_report(tx, now),
     }
@@ -86,6 +89,8 @@ def _around(tx: Tx, now: datetime) -> dict[str, Any]:
 def _say_around(around: Mapping[str, Any], site: Site) -> None:
     for one in around["slow_providers"]:
         say(f"  {slowed_words(one, site)}")
+    for line in inbound_words(around["inbound"], site):
+        say(f"  {line}")
     if around["letters"]["waiting"]:
         say(f"  {letters_words(around['letters'], datetime.now(UTC))}")
     for one in around["alerts"]:

@@ -83,7 +83,7 @@ def read(source: Source, fits: Chooses, delimiter: str = "") -> Table:
     if "\0" in first:
         raise BadFile(
             "the file holds zero bytes",
-            where=place(source.shown, lines.number),
+            where=place(source.shown, lines.number or 1),
             fix="If it is UTF-16, say --encoding utf-16-le or utf-16-be.",
         )
     lines.push_back(1)

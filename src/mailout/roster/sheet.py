@@ -1,8 +1,8 @@
 """Spreadsheets (XLSX): the first sheet that is shown, as rows of text.
 
 Such a file is packed XML, and a small one can unpack to anything. So it is unpacked once and
-counted before it is read: its parts, their sizes, the longest row and the longest text, and
-no document type, which could define texts that grow. It is then read row by row.
+counted before it is read: its parts, their sizes, its rows, the longest row and the longest
+text, and no document type, which could define texts that grow. It is then read row by row.
 
 A formula stands for the value that the spreadsheet last computed. Dates are written as
 ISO 8601, whole numbers without a point.
@@ -31,10 +31,15 @@ _MOST_PARTS = 2000
 _MOST_UNPACKED = 4_000_000_000  # bytes of the sheets, which are read row by row
 _MOST_TEXTS = 100_000_000  # bytes of the shared texts, which are held in memory
 _MOST_OTHER = 5_000_000  # bytes of any other part that is read
+_MOST_ROWS = 1_048_576  # as many as a spreadsheet can have
 _MOST_ROW = 4_000_000  # bytes between two rows
 _MOST_COLUMNS = 1000
 _BLOCK = 1 << 18
 _UNKNOWN = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
+_ROW = re.compile(rb"<(?:\w{1,20}:)?row[\s/>]")
+# A row may say which one it is, and those before it are made up as empty ones.
+_NUMBERED = re.compile(rb"row\s[^<>]{0,400}?\br\s*=\s*[\"']\s*0*(\d{7,})")
+_TAIL = 512
 _FORMULA = re.compile(rb"<f[ >]")
 
 
@@ -70,6 +75,14 @@ def _none(shown_as: str) -> BadFile:
     )
 
 
+def _too_many(shown_as: str) -> BadFile:
+    return BadFile(
+        f"more rows than the {_MOST_ROWS} that a spreadsheet can have",
+        where=shown_as,
+        fix="Save it as CSV UTF-8, and import that.",
+    )
+
+
 def _inspect(packed: zipfile.ZipFile, shown_as: str) -> bool:
     """Whether there are formulas. Raises: BadFile for a part that is too large or too odd."""
     parts = packed.infolist()
@@ -100,19 +113,24 @@ def _inspect(packed: zipfile.ZipFile, shown_as: str) -> bool:
 def _look(packed: zipfile.ZipFile, part: zipfile.ZipInfo, shown_as: str) -> bool:
     """Whether a part has formulas; reads it once, keeping none of it."""
     row_ends = b"row>" if part.filename.startswith("xl/worksheets/") else b"<"
-    since = 0
+    since = rows = 0
     has_formulas = False
     tail = b""
     # zipfile gives no more bytes than the part said it has.
     with packed.open(part) as unpacked:
         while block := unpacked.read(_BLOCK):
             joined = tail + block
+            # What begins within the tail was counted with it, unless it ends beyond.
+            rows += sum(1 for found in _ROW.finditer(joined) if found.end() > len(tail))
+            far = any(int(found[1]) > _MOST_ROWS for found in _NUMBERED.finditer(joined))
+            if part.filename.startswith("xl/worksheets/") and (far or rows > _MOST_ROWS):
+                raise _too_many(shown_as)
             if _UNKNOWN.search(joined):
                 raise BadFile("its XML defines things of its own", where=shown_as)
             has_formulas |= bool(_FORMULA.search(joined))
-            tail = joined[-12:]
             last = joined.rfind(row_ends)
             since = since + len(block) if last < 0 else len(joined) - last
+            tail = joined[-_TAIL:]
             if since > _MOST_ROW:
                 raise BadFile(
                     f"a row or a text of more than {_MOST_ROW // 1_000_000} MB", where=shown_as
@@ -135,6 +153,8 @@ def _rows(source: Source) -> Iterator[Row]:
                 raise _none(source.shown)
             sheets[0].reset_dimensions()
             for number, values in enumerate(sheets[0].iter_rows(values_only=True), 1):
+                if number > _MOST_ROWS:  # of names that `_look` does not know
+                    raise _too_many(source.shown)
                 cells = tuple([_text(value) for value in values])
                 while cells and not cells[-1].strip():
                     cells = cells[:-1]

@@ -71,6 +71,14 @@ _SUPPRESSED_POSTGRESQL = """SELECT address_key, reason FROM suppression
  WHERE list_id IN ('', %s) AND address_key = ANY(%s)"""
 
 
+# Thousands of keys make PostgreSQL's planner read the whole table of subscriptions for each lot
+# of them: at a million people that takes ten times as long as looking each up.
+_BY_KEYS_ONLY = (
+    "SELECT set_config('enable_hashjoin', 'off', true),"
+    " set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true)"
+)
+
+
 def widen(tx: Tx) -> None:
     """Nothing, once SQLite keeps more pages in memory for this connection, and folds its log
     into the file less often: keys and tokens fall all over their indexes."""
@@ -90,6 +98,8 @@ def known(tx: Tx, address_keys: Sequence[str], list_id: str) -> dict[str, Known]
     """Those of the keys that belong to a person, with what is known of them."""
     found: dict[str, Known] = {}
     tags_of: dict[str | None, frozenset[str]] = {None: frozenset()}
+    if dialect_of(tx) == "postgresql":
+        tx.connection().exec_driver_sql(_BY_KEYS_ONLY)  # until the transaction ends
     for row in _asked(tx, address_keys, list_id, _KNOWN_SQLITE, _KNOWN_POSTGRESQL):
         key, id_, name, language, country, fields, subscription_id, state, joined = row
         tags = tags_of.get(joined)

@@ -23,7 +23,7 @@ Ids = Select[Any]
 
 _KINDS = {
     "bounced": (EventKind.REFUSED.value, EventKind.BOUNCED.value),
-    "replied": ("replied",),
+    "replied": (EventKind.REPLIED.value,),
 }
 _CAME = (ConsentAction.IMPORTED, ConsentAction.ADDED, ConsentAction.JOINED)
 _WAYS = {
@@ -48,6 +48,7 @@ def history(tx: Tx, rule: History, list_id: str, issue_id: int) -> Ids:
         )
     return select(EVENT.c.subscriber_id).where(
         type_coerce(EVENT.c.kind, String).in_(_KINDS[rule.what]),
+        EVENT.c.counts,
         EVENT.c.issue_id.in_(issues),
         EVENT.c.subscriber_id.is_not(None),
     )
