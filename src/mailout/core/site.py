@@ -1,7 +1,6 @@
 """The site: everything an organiser has set, as frozen values.
 
-`config` reads these from `config.toml` and `lists/*.toml`; trips are handed a `Site` and
-read no file for it. A field here is a key there, so an unknown key is an error.
+A field here is a key of `config.toml` or `lists/*.toml`, which `config` reads and no trip does.
 """
 
 from __future__ import annotations
@@ -184,8 +183,7 @@ class Brand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentSettings:
-    """`[segments.NAME]` of a list: a rule, a label per language, and who may choose it. Exports of
-    the people of a `sensitive` one need a reason."""
+    """`[segments.NAME]` of a list: rule, labels, who may choose it, do exports need a reason."""
 
     __pydantic_config__: ClassVar = _STRICT
     rule: str
