@@ -183,10 +183,10 @@ def test_show_tells_the_imports_of_a_person(
 ) -> None:
     take("email\nanna@example.org\n")
     take("email,name\nanna@example.org,Anna\n")
-    told = shell.run("subscribers", "show", KEPT).out
+    told = shell("subscribers", "show", KEPT).out
     assert "import 1 (people.csv): added them, on the list bulletin" in told
     assert "import 2 (people.csv): changed something of them" in told
-    found = json.loads(shell.run("subscribers", "show", KEPT, "--json").out)
+    found = json.loads(shell("subscribers", "show", KEPT, "--json").out)
     assert [(one["import"], one["did"]) for one in found["imports"]] == [
         (1, "added"),
         (2, "changed"),
@@ -201,7 +201,7 @@ def test_an_undo_keeps_whoever_another_person_was_merged_into(
     undone = undoing.undo(store, 1, LATER)
     assert (undone.removed, undone.kept) == (0, 1)
     assert people.show(site, store, KEPT).person.memberships
-    with pytest.raises(MailoutError, match="was merged into anna@example.org"):
+    with pytest.raises(MailoutError, match="was merged into anna@"):
         people.show(site, store, GONE)
 
 

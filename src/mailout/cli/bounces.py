@@ -28,7 +28,7 @@ from mailout.core.inbound.category import Category
 from mailout.core.site import Site
 from mailout.core.standing import Health, Standing
 from mailout.receive import judging
-from mailout.store import bounces, people, records, rests
+from mailout.store import bounces, people, records, rests, suppressions
 from mailout.store.bounces import Asked, Bounce
 from mailout.store.engine import Store
 
@@ -127,6 +127,7 @@ def show(context: click.Context, address: str, as_json_: bool) -> None:
             if person is None:
                 raise _nobody(address)
             standing = judging.standing_of(tx, site, person.id, datetime.now(UTC))
+            held = suppressions.of_key(tx, person.address_key, ["", *site.lists])
         asked = Asked(FAILURES + _MORE, subscriber_id=person.id)
         found = bounce_log(store, asked, 1000)
     if as_json_:
@@ -138,11 +139,18 @@ def show(context: click.Context, address: str, as_json_: bool) -> None:
                 "probe_from": standing.probe_from,
                 "why": standing.why,
                 "score": standing.score,
+                "suppressed": [
+                    {"list": one.list_id or None, "reason": one.reason, "at": one.at}
+                    for one in held
+                ],
                 "events": [shown(one) for one in found],
             }
         )
         return
     say(f"{person.address}: {_standing_words(standing, site)}")
+    for one in held:
+        where = f"the list {one.list_id}" if one.list_id else "all lists"
+        say(f"  never mailed on {where} since {local(one.at, site)}: {one.reason}")
     if found:
         print_log(found, site)
 
@@ -200,7 +208,7 @@ def stats(
         asked = _asked(store, site, FAILURES, issue, provider, categories, since, until)
         with store.reading() as tx:
             found = bounces.counted(tx, asked, by)
-            accepted = bounces.accepted(tx, asked.issue_id)
+            accepted = bounces.accepted(tx, asked)
     if as_json_:
         counts = [{**dict(zip(by, names, strict=True)), "count": number} for names, number in found]
         as_json({"accepted": accepted, "counts": counts})
@@ -233,16 +241,22 @@ def lift(context: click.Context, address: str) -> None:
     Example: mailout bounces lift anna@example.org
     """
     site = read_site(context)
-    with opened(site) as store:
-        with store.writing() as tx:
-            person = people.find(tx, _key(site, address))
-            if person is None:
-                raise _nobody(address)
-            lifted = records.lift(tx, person.id, datetime.now(UTC))
-        if lifted:
-            say(f"{person.address} is mailed again.")
-        else:
-            say(f"{person.address} was neither paused nor stopped for bounces.")
+    with opened(site) as store, store.writing() as tx:
+        person = people.find(tx, _key(site, address))
+        if person is None:
+            raise _nobody(address)
+        lifted = records.lift(tx, person.id, datetime.now(UTC))
+        held = suppressions.of_key(tx, person.address_key, ["", *site.lists])
+    if not lifted:
+        why = ", ".join(sorted({one.reason.value for one in held}))
+        raise MailoutError(
+            f"{person.address} was neither paused nor stopped for bounces",
+            fix=f"It is never mailed for another reason: {why}." if held else "",
+        )
+    say(f"{person.address} is well again.")
+    if held:
+        reasons = ", ".join(sorted({one.reason.value for one in held}))
+        say(f"  It is still never mailed, for another reason: {reasons}.")
 
 
 @bounces_command.command("resume")
@@ -258,7 +272,7 @@ def resume(context: click.Context, provider: str) -> None:
         if not rests.end(tx, provider.lower(), datetime.now(UTC)):
             resting = ", ".join(one.provider for one in rests.listed(tx, datetime.now(UTC)))
             raise MailoutError(
-                f"{provider} does not rest",
+                f"`{provider}` does not rest",
                 fix=f"These do: {resting}." if resting else "No provider does.",
             )
     say(f"Mail goes on to {provider}, slowly at first.")

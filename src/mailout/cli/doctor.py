@@ -19,6 +19,7 @@ from mailout.cli.console import JSON, Options, as_json, opened, say
 from mailout.cli.publishing import default_language
 from mailout.cli.sending import signers_of
 from mailout.cli.webhooks import untold
+from mailout.config.bounce_rules import read_rules
 from mailout.config.site import find_root, read_site
 from mailout.config.templates import read_templates
 from mailout.config.webhooks import configured
@@ -104,6 +105,7 @@ def _checks(site: Site) -> Iterator[_Check]:
             )
     yield _try("posts", lambda: sources.read_posts(site.root, language))
     yield _try("issues", lambda: sources.read_issues(site.root, language))
+    yield _try("rules for what comes back", lambda: read_rules(site.root))
     yield _try("store", lambda: _store(site))
     if not site.relays:
         yield _Check("relay", "config.toml has no [[relays]] table")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from mailout.cli.console import note
-from mailout.config.bounce_rules import read_rules
-from mailout.core.errors import MailoutError
+from mailout.config.bounce_rules import read_rules, standard_rules
+from mailout.core.errors import BadFile, MailoutError
 from mailout.core.site import Site
 from mailout.receive import judging
 from mailout.receive.processing import Done, work_off
@@ -24,15 +24,24 @@ def look(site: Site, store: Store) -> Done:
 
     Raises: MailoutError; what was done stays done.
     """
-    now = datetime.now(UTC)
-    done = work_off(store, site, read_rules(site.root), now)
-    done.standings += judging.lift_the_quiet(store, site, now)
+    done = look_quickly(site, store)
+    done.standings += judging.lift_the_quiet(store, site, datetime.now(UTC))
     return done
 
 
 def look_quickly(site: Site, store: Store) -> Done:
-    """As `look`, but for those from whom nothing came back: it costs nothing if nothing came in."""
-    return work_off(store, site, read_rules(site.root), datetime.now(UTC))
+    """As `look`, but for those from whom nothing came back: it costs nothing if nothing came in.
+
+    A slip in the site's own rules keeps back no leave and no complaint: then the program's own
+    rules are used, and the slip is told afterwards.
+    """
+    now = datetime.now(UTC)
+    try:
+        rules = read_rules(site.root)
+    except BadFile:
+        work_off(store, site, standard_rules(), now)
+        raise
+    return work_off(store, site, rules, now)
 
 
 def lift_the_quiet(site: Site, store: Store) -> Done:

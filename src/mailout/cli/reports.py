@@ -75,12 +75,13 @@ def slowed_words(slowed: Mapping[str, Any], site: Site) -> str:
 def inbound_report(tx: Tx, now: datetime) -> dict[str, Any]:
     """What came back in the last week, what was not looked at yet, addresses that are not mailed
     for it, and providers that rest."""
-    paused, stopped = records.counts(tx)
+    paused, stopped, complained = records.counts(tx)
     return {
         "waiting": inbound.count_new(tx),
         "last_week": inbound.counts(tx, now - _A_WEEK),
         "paused": paused,
         "stopped": stopped,
+        "complained": complained,
         "resting": [
             {"provider": one.provider, "why": one.why.value, "until": one.until}
             for one in rests.listed(tx, now)
@@ -95,8 +96,10 @@ def inbound_words(report: Mapping[str, Any], site: Site) -> Iterator[str]:
         yield f"came back in the last week: {came}"
     if waiting := report["waiting"]:
         yield f"{counted(waiting, 'mail')} came in and not looked at: `mailout inbound process`"
-    if report["paused"] or report["stopped"]:
-        yield f"addresses paused for bounces: {report['paused']}, stopped: {report['stopped']}"
+    counts = [(word, report[word]) for word in ("paused", "stopped", "complained")]
+    if any(number for _, number in counts):
+        told = ", ".join(f"{number} {word}" for word, number in counts)
+        yield f"addresses not mailed for what came back: {told} (`mailout bounces list --all`)"
     for one in report["resting"]:
         yield f"{one['provider']} rests until {local(one['until'], site)} ({one['why']})"
 

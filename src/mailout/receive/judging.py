@@ -41,7 +41,7 @@ from mailout.store import (
     rests,
     suppressions,
 )
-from mailout.store.bounces import Told
+from mailout.store.bounces import Asked, Told
 from mailout.store.engine import Store, Tx
 from mailout.store.whose import Theirs
 
@@ -251,7 +251,7 @@ def notice_complaints(tx: Tx, site: Site, told: Sequence[Told], now: datetime) -
     }
     for issue_id, list_id in sorted(complained):
         count = bounces.of_issue(tx, issue_id, EventKind.COMPLAINED)
-        got = bounces.accepted(tx, issue_id)
+        got = bounces.accepted(tx, Asked((), issue_id=issue_id))
         if count < _LEAST or count < _ALARM * got:
             continue
         name = issues.get(tx, issue_id).name

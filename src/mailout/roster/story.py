@@ -65,6 +65,11 @@ def told(record: Record, at: Callable[[datetime], str]) -> Iterator[str]:
         since = at(member.changed_at)
         until = at(member.paused_until) if member.paused_until else "they go on"
         standing = _STATES[member.state].format(until=until)
+        if member.state is SubscriptionState.ACTIVE and (
+            person.bounce_paused_at
+            or any(s.list_id in ("", member.list_id) for s in record.suppressions)
+        ):
+            standing = "gets nothing all the same, as said above"
         yield f"List {member.list_id}: {member.state}, {standing} (since {since})"
         if member.frequency:
             yield f"  {_FREQUENCIES[Frequency(member.frequency)]}"

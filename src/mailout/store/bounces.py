@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, delete, func, select, text, update
 
+from mailout.core.delivery import DeliveryState
 from mailout.core.event import EventKind
 from mailout.core.inbound.category import Category
 from mailout.store import batch
@@ -209,11 +210,20 @@ def counted(tx: Tx, asked: Asked, by: Sequence[str]) -> list[tuple[tuple[str, ..
     ]
 
 
-def accepted(tx: Tx, issue_id: int = 0) -> int:
-    """How many deliveries (of an issue) were taken over by the next hop."""
-    query = select(func.count()).where(DELIVERY.c.state == "accepted")
-    if issue_id:
-        query = query.where(DELIVERY.c.issue_id == issue_id)
+def accepted(tx: Tx, asked: Asked) -> int:
+    """How many deliveries the next hop took over, of the issue, the domain and the time that are
+    asked for."""
+    query = select(func.count()).where(DELIVERY.c.state == DeliveryState.ACCEPTED)
+    if asked.issue_id:
+        query = query.where(DELIVERY.c.issue_id == asked.issue_id)
+    if asked.domain:
+        query = query.where(
+            DELIVERY.c.subscriber_id == SUBSCRIBER.c.id, SUBSCRIBER.c.domain == asked.domain
+        )
+    if asked.since is not None:
+        query = query.where(DELIVERY.c.ended_at >= asked.since)
+    if asked.until is not None:
+        query = query.where(DELIVERY.c.ended_at < asked.until)
     return int(tx.scalar(query) or 0)
 
 

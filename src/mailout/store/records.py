@@ -301,10 +301,13 @@ def paused_ones(tx: Tx, quiet_since: datetime, most: int, after: int = 0) -> lis
     )
 
 
-def counts(tx: Tx) -> tuple[int, int]:
-    """How many addresses are paused for bounces, and how many stopped."""
+def counts(tx: Tx) -> tuple[int, int, int]:
+    """How many addresses are paused for bounces, how many stopped, and how many complained."""
     paused = select(func.count()).where(SUBSCRIBER.c.bounce_paused_at.is_not(None))
-    stopped = select(func.count()).where(
+    suppressed = select(func.count()).select_from(SUPPRESSION)
+    stopped = suppressed.where(
         SUPPRESSION.c.reason == SuppressionReason.DEAD, SUPPRESSION.c.evidence == BOUNCES
     )
-    return int(tx.scalar(paused) or 0), int(tx.scalar(stopped) or 0)
+    complained = suppressed.where(SUPPRESSION.c.reason == SuppressionReason.COMPLAINED)
+    found = [int(tx.scalar(query) or 0) for query in (paused, stopped, complained)]
+    return found[0], found[1], found[2]
