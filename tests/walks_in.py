@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import email
+import email.policy
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 
 from sqlalchemy import select, update
 
@@ -138,3 +141,15 @@ class Sent:
                 "bulletin", person.id, key, ConsentAction.CONFIRMED, datetime.now(UTC), source=MOVED
             )
             consents.append(tx, [evidence])
+
+    def leave_by_mail(self) -> None:
+        """Nothing, once the site offers to leave by a mail."""
+        site = replace(self.site, inbound=replace(self.site.inbound, leave_by_mail=True))
+        self.desk = Desk(site, self.store)
+
+    def caught(self) -> list[EmailMessage]:
+        """What the catcher has."""
+        return [
+            email.message_from_bytes(one.content, policy=email.policy.default)
+            for one in self.catcher.messages
+        ]

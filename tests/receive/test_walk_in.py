@@ -12,6 +12,7 @@ from mailout.core.event import EventKind
 from mailout.core.letter import LetterKind
 from mailout.core.standing import Health
 from mailout.core.subscription import SubscriptionState
+from mailout.core.token import leave_paths
 from mailout.receive import judging
 from mailout.roster import suppressing
 from mailout.store import bounces, consents, inbound, letters, records, suppressions
@@ -241,6 +242,55 @@ def test_a_forged_return_path_makes_the_whole_report_void(
     done = come(sent.store, sent.site, now, raw, recipient=forged)
     assert done.standings == {} and log(sent, EventKind.BOUNCED) == []
     assert came(sent.store)[0].found_by == FoundBy.FORGED
+
+
+def test_whatever_is_not_ours_behind_the_plus_is_forged(sent: Sent, now: datetime) -> None:
+    lived(sent)
+    delivery, issue = sent.delivery(ANNA), sent.issues[-1]
+    path = path_of(sent.site, delivery)
+    head = f"Return-Path: <{path}>\r\nMessage-ID: {identity_of(sent.site, issue.id, delivery)}\r\n"
+    local, _, domain = sent.site.return_path.partition("@")
+    for number, made_up in enumerate(("x", "0" * 34, "0" * 31, "anna")):
+        forged = f"{local}+{made_up}@{domain}"
+        raw = dsn(forged, ANNA, returned=head, nonce=str(number))
+        assert come(sent.store, sent.site, now, raw, recipient=forged).standings == {}
+    assert {one.found_by for one in came(sent.store)} == {"forged"}
+    assert log(sent, EventKind.BOUNCED) == []
+
+
+def test_what_one_leaves_by_in_a_mail_may_do_nothing_else(sent: Sent, now: datetime) -> None:
+    lived(sent)
+    sent.send("w47")
+    token = leave_paths(sent.site.keys.return_path, "bulletin")(sent.delivery(ANNA).id)
+    local, _, domain = sent.site.return_path.partition("@")
+    path = f"{local}+{token}@{domain}"
+    head = f"List-Unsubscribe: <mailto:{path}?subject=unsubscribe>"
+    # A report to it, or one that returns it, pauses nobody.
+    come(sent.store, sent.site, now, dsn(path, ANNA), recipient=path)
+    come(sent.store, sent.site, now, dsn("x@example.org", ANNA, returned=f"{head}\r\n"))
+    assert health(sent, ANNA, now) is Health.WELL
+    assert [one.found_by for one in came(sent.store)] == ["link", "link"]
+    # A complaint that returns it leaves that list; so does a mail that asks for it.
+    come(sent.store, sent.site, now, complaint("fbl@example.org", head))
+    assert sent.person(ANNA).memberships[0].state is SubscriptionState.UNSUBSCRIBED
+    with sent.store.reading() as tx:
+        assert suppressions.among(tx, [sent.person(ANNA).address_key], "bulletin") == {}
+    token = leave_paths(sent.site.keys.return_path, "bulletin")(sent.delivery(BORIS).id)
+    path = f"{local}+{token}@{domain}"
+    raw = letter(path, "boris.elsewhere@example.net", "unsubscribe", "")
+    come(sent.store, sent.site, now, raw, recipient=path)
+    assert sent.person(BORIS).memberships[0].state is SubscriptionState.UNSUBSCRIBED
+
+
+def test_strangers_do_not_flood_the_contact(sent: Sent, now: datetime) -> None:
+    lived(sent)
+    mails = [
+        letter("bounces@example.org", f"s{number}@example.net", f"Hello {number}", "Read me.")
+        for number in range(30)
+    ]
+    come(sent.store, sent.site, now, *mails)
+    assert len(contact_letters(sent, now)) == 20
+    assert len(came(sent.store)) == 30
 
 
 def test_a_token_of_another_list_is_none(sent: Sent, now: datetime) -> None:
@@ -482,3 +532,17 @@ def test_no_mail_that_names_an_erased_person_is_kept(sent: Sent, now: datetime) 
     # A report about the person that comes later changes nothing, and breaks nothing.
     come(sent.store, sent.site, now, dsn(path, ANNA, DEAD, nonce="late"), recipient=path)
     assert came(sent.store)[-1].address is None
+
+
+def test_the_address_in_the_mail_itself_leaves(sent: Sent, now: datetime) -> None:
+    sent.leave_by_mail()
+    sent.desk.people(2)
+    sent.send("w47")
+    [header] = [
+        str(message["List-Unsubscribe"]) for message in sent.caught() if message["To"] == ANNA
+    ]
+    path = header.partition("<mailto:")[2].partition("?subject=unsubscribe>")[0]
+    assert path.startswith(sent.site.return_path.partition("@")[0] + "+")
+    come(sent.store, sent.site, now, letter(path, ANNA, "unsubscribe", ""), recipient=path)
+    assert sent.person(ANNA).memberships[0].state is SubscriptionState.UNSUBSCRIBED
+    assert sent.person(BORIS).memberships[0].state is SubscriptionState.ACTIVE
