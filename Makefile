@@ -37,7 +37,7 @@ demo: $(VENV)/installed
 	@$(BIN)/mailout demo $(ARGS)
 
 test: $(VENV)/installed-for-tests lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 lint: $(VENV)/installed-for-tests
 	$(BIN)/ruff check .
