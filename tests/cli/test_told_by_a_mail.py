@@ -47,6 +47,11 @@ def test_two_segments_get_mails_that_tell_no_difference(mails: list[bytes]) -> N
     assert not [head for head in heads if b"unions" in head or b"journalist" in head]
 
 
+def _word(name: str) -> str:
+    begin, end = (r"\b" if edge.isalnum() else "" for edge in (name[0], name[-1]))
+    return f"{begin}{re.escape(name)}{end}"
+
+
 def test_nothing_names_the_sender_s_machine_or_the_program(
     mails: list[bytes], shell: CommandLine
 ) -> None:
@@ -56,7 +61,9 @@ def test_nothing_names_the_sender_s_machine_or_the_program(
     for mail in mails:
         text = mail.decode("ascii").replace("=\r\n", "").replace("http://127.0.0.1:8080", "")
         head = text.partition("\r\n\r\n")[0].lower()
-        assert not [one for one in wanted if one and one.lower() in head]
+        # As a word: a machine of a short name has that somewhere in a token by chance.
+        found = [one for one in wanted if one and re.search(_word(one.lower()), head)]
+        assert not found
         assert str(shell.root) not in text
         assert re.search(r"(?m)^Date: .* \+0000\r$", text)
         assert not re.search(r"(?mi)^(received|x-originating-ip|user-agent|x-mailer):", text)

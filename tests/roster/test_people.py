@@ -190,7 +190,7 @@ def test_why_did_anna_not_get_it(site: Site, store: Store) -> None:
         events.add(tx, EventKind.BOUNCED, people.show(site, store, ANNA).person.id, NOW, "gone")
     told = _told(site, store)
     assert "was refused 24.11.; the server said: 550 5.1.1 no such person" in told
-    assert "24.11. bounced  gone" in told
+    assert "24.11. bounced gone" in told
     assert "24.11. bulletin added: “asked by phone” [subscribers add]" in told
     set_state(store, SubscriptionState.UNSUBSCRIBED)
     sent(store, site, "2026-11-24-late")

@@ -9,7 +9,7 @@ from mailout.config.bounce_rules import read_rules, standard_rules
 from mailout.core.errors import BadFile, MailoutError
 from mailout.core.site import Site
 from mailout.receive import judging
-from mailout.receive.processing import Done, work_off
+from mailout.receive.processing import Done, has_work, work_off
 from mailout.store.engine import Store
 
 _HEALTH = {
@@ -35,6 +35,8 @@ def look_quickly(site: Site, store: Store) -> Done:
     A slip in the site's own rules keeps back no leave and no complaint: then the program's own
     rules are used, and the slip is told afterwards.
     """
+    if not has_work(store):
+        return Done()  # and no rules need be read
     now = datetime.now(UTC)
     try:
         rules = read_rules(site.root)

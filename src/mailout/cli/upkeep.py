@@ -110,8 +110,9 @@ class _Upkeep:
             while not self.stop.is_set():
                 if self.post:
                     self._in_peace("letters", lambda: self._round(worker))
-                self._in_peace("inbound", self._look)
-                if time.monotonic() >= self._tidy_at:
+                if not self.stop.is_set():
+                    self._in_peace("inbound", self._look)
+                if time.monotonic() >= self._tidy_at and not self.stop.is_set():
                     self._tidy_at = time.monotonic() + _TIDY
                     self._in_peace("upkeep", self._tidy)
                 self.stop.wait(_EVERY)

@@ -58,6 +58,12 @@ class Done:
         self.standings += other.standings
 
 
+def has_work(store: Store) -> bool:
+    """Whether anything came in, or was refused, that was not looked at yet."""
+    with store.reading() as tx:
+        return inbound.any_new(tx) or bounces.any_unjudged(tx)
+
+
 def work_off(store: Store, site: Site, rules: Rules, now: datetime) -> Done:
     """What was done, once all that was kept has been looked at, and all refusals are judged.
 

@@ -159,6 +159,11 @@ def again(tx: Tx, ids: Collection[int] | None = None) -> int:
     return int(getattr(tx.execute(query.values(done_at=None)), "rowcount", 0))
 
 
+def any_new(tx: Tx) -> bool:
+    """Whether anything is to be looked at."""
+    return tx.execute(select(1).where(INBOUND.c.done_at.is_(None)).limit(1)).first() is not None
+
+
 def count_new(tx: Tx) -> int:
     """How many are to be looked at."""
     return int(tx.scalar(select(func.count()).where(INBOUND.c.done_at.is_(None))) or 0)
