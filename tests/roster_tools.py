@@ -13,6 +13,24 @@ from mailout.roster.counting import ImportReport
 from mailout.roster.importing import Order
 from mailout.store.engine import Store
 
+DECLARED = """
+[fields.branch]
+type = "choice"
+choices = ["harbour", "rail", "oil, gas"]
+[fields.skills]
+type = "choices"
+choices = ["Writing", "Drawing", "oil, gas"]
+[fields.delegate]
+type = "yes-no"
+[fields.age]
+type = "number"
+[fields.since]
+type = "date"
+[fields.home-town]
+type = "text"
+"""
+"""Fields of a list's own, one of each type."""
+
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 HEAD = "email,name,language,country,tags,status\n"

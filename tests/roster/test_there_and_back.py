@@ -27,27 +27,11 @@ from mailout.roster.importing import Order
 from mailout.roster.selecting import Selection
 from mailout.store import suppressions
 from mailout.store.engine import Store
-from roster_tools import NOW, Import, accounted, import_into
+from roster_tools import DECLARED, NOW, Import, accounted, import_into
 
 FORMS = {Form.CSV: "people.csv", Form.XLSX: "people.xlsx", Form.JSON_LINES: "people.jsonl"}
 LATER = NOW + timedelta(hours=1)
 KEPT, GONE = "anna@example.org", "anna@old.example.org"
-DECLARED = """
-[fields.branch]
-type = "choice"
-choices = ["harbour", "rail", "oil, gas"]
-[fields.skills]
-type = "choices"
-choices = ["Writing", "Drawing", "oil, gas"]
-[fields.delegate]
-type = "yes-no"
-[fields.age]
-type = "number"
-[fields.since]
-type = "date"
-[fields.home-town]
-type = "text"
-"""
 STATUSES = (
     "active", "pending", "paused", "unsubscribed", "complained", "bounced", "blocklisted",
 )  # fmt: skip

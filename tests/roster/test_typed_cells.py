@@ -19,24 +19,8 @@ from mailout.roster import importing, own, reader, segments
 from mailout.roster.importing import Order
 from mailout.store import people
 from mailout.store.engine import Store
-from roster_tools import NOW, accounted, import_into
+from roster_tools import DECLARED, NOW, accounted, import_into
 
-DECLARED = """
-[fields.branch]
-type = "choice"
-choices = ["harbour", "rail", "oil, gas"]
-[fields.skills]
-type = "choices"
-choices = ["Writing", "Drawing", "oil, gas"]
-[fields.delegate]
-type = "yes-no"
-[fields.age]
-type = "number"
-[fields.since]
-type = "date"
-[fields.home-town]
-type = "text"
-"""
 SKILLS = own_field(Kind.CHOICES, ("Writing", "Drawing", "oil, gas"))
 
 

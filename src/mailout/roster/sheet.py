@@ -53,8 +53,8 @@ def read(source: Source) -> Table:
         zipfile.BadZipFile,
         zlib.error,
         EOFError,
-        NotImplementedError,
-        RuntimeError,
+        NotImplementedError,  # zipfile's word for a compression that it does not know
+        RuntimeError,  # and for a file under a password
         ValueError,
     ):
         raise _none(source.shown) from None
