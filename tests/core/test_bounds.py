@@ -91,3 +91,28 @@ def test_undefined_names_complain_as_before() -> None:
     templates = Templates({"x.txt.j2": "{% for i in nothing %}{% endfor %}"}, NullTranslations())
     with pytest.raises(BadFile, match="'nothing' is undefined"):
         templates.render("x.txt.j2", {})
+
+
+def test_what_is_compiled_once_serves_each_language_and_keeps_nothing_of_it() -> None:
+    class Words(NullTranslations):
+        def gettext(self, message: str) -> str:
+            return f"<{message}>"
+
+    source = {"own.txt.j2": "{{ _('hello') }}{% for a in range(9999) %}{% endfor %}{{ name }}"}
+    plain, other = Templates(source, NullTranslations()), Templates(dict(source), Words())
+    for _ in range(40):  # the steps of one are not counted for another
+        assert plain.render("own.txt.j2", {"name": "Anna"}) == "helloAnna"
+        assert other.render("own.txt.j2", {"name": "Bert"}) == "<hello>Bert"
+    with pytest.raises(BadFile, match="'name' is undefined") as caught:
+        Templates(source, Words()).render("own.txt.j2", {})
+    assert caught.value.where == "templates/own.txt.j2:1"
+
+
+def test_an_edited_template_is_not_the_one_that_was_compiled() -> None:
+    for text in ("first", "second", "first"):
+        templates = Templates({"own.txt.j2": text}, NullTranslations())
+        assert templates.render("own.txt.j2", {}) == text
+    # The same source is escaped or not by its name.
+    for name, printed in (("own.html.j2", "&lt;b&gt;"), ("own.txt.j2", "<b>")):
+        templates = Templates({name: "{{ '<b>' ~ end }}"}, NullTranslations())
+        assert templates.render(name, {"end": ""}) == printed

@@ -8,15 +8,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from gettext import NullTranslations
+from types import CodeType
 from typing import Any
 
-from jinja2 import DictLoader, StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2 import BytecodeCache, DictLoader, StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2 import TemplateNotFound as JinjaTemplateNotFound
+from jinja2.bccache import Bucket
 from jinja2.exceptions import SecurityError
 
 from mailout.core import plain
 from mailout.core.bounds import LARGEST, BoundedEnvironment
 from mailout.core.errors import BadFile, nearest, place
+
+_MOST_KEPT = 500
+
+
+class _Kept(BytecodeCache):
+    """Templates as compiled, by name and source: one serves every language, and every `Templates`.
+
+    What a template is compiled to depends on nothing else, since all are compiled with the same
+    settings; catalogue and steps belong to the environment in which it then runs.
+    """
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code is None:
+            return
+        if len(self._codes) >= _MOST_KEPT:  # templates that are edited and previewed all day
+            self._codes.clear()
+        self._codes[bucket.key, bucket.checksum] = bucket.code
+
+
+_KEPT = _Kept()
 
 
 class Templates:
@@ -32,6 +60,7 @@ class Templates:
             lstrip_blocks=True,
             keep_trailing_newline=True,
             extensions=["jinja2.ext.i18n"],
+            bytecode_cache=_KEPT,
         )
         install: Any = self.environment
         install.install_gettext_translations(words, newstyle=True)
