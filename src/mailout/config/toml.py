@@ -58,12 +58,22 @@ def check(
     """
     try:
         # As JSON, since then a list is a tuple, and yet `true` is no number.
-        return TypeAdapter(shape).validate_json(json.dumps(values, default=str), strict=True)
+        return _adapter(shape).validate_json(json.dumps(values, default=str), strict=True)
     except ValidationError as error:
         # A key that is missing is often one that is there, misspelt: that is told first.
         found = error.errors()
         first = min(found, key=lambda one: one["type"] not in _UNKNOWN)
         raise _complaint(shape, first, source, shown) from None
+
+
+_ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
+
+
+def _adapter(shape: type[T]) -> TypeAdapter[T]:
+    """What checks values of a shape: making it costs more than all that it then checks."""
+    if shape not in _ADAPTERS:
+        _ADAPTERS[shape] = TypeAdapter(shape)
+    return _ADAPTERS[shape]
 
 
 def _complaint(shape: type[object], error: ErrorDetails, source: str, shown: str) -> BadFile:
