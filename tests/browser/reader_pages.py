@@ -13,7 +13,7 @@ from chromium import Window
 from harbour_site import ISSUE, Harbour
 from playwright.sync_api import Page
 
-from newcomers import Newcomer
+from newcomers import TRUSTING_NOBODY, Newcomer
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,8 @@ def _find_wrong(visit: Visit) -> None:
 def _link(visit: Visit) -> None:
     reader = visit.newcomer()
     # As the button of `_mailed` does, in less time.
-    httpx.post(f"{visit.harbour.url}/p/{reader.token}").raise_for_status()
+    asked = httpx.post(f"{visit.harbour.url}/p/{reader.token}", verify=TRUSTING_NOBODY)
+    asked.raise_for_status()
     visit.open(f"/s/{visit.harbour.letter(reader.address)}")
 
 
