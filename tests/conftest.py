@@ -7,6 +7,7 @@ own, copied from a migrated template, and SQLite a copy of a migrated file.
 
 from __future__ import annotations
 
+import gc
 import shutil
 import tempfile
 import uuid
@@ -36,6 +37,21 @@ settings.register_profile(
     "mailout", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("mailout")
+
+
+_LONGEST = "test_installed.py"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest test is begun first: at the end, the other processes would wait for it."""
+    items.sort(key=lambda item: item.path.name != _LONGEST)
+
+
+def pytest_collection_finish() -> None:
+    """Ten thousand tests and all that they import stay until the end: none of it is garbage, and
+    every search for some would go through it anew."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
