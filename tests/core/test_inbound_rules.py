@@ -56,6 +56,7 @@ def test_no_two_rules_have_the_same_pattern() -> None:
         ("a{3,}", "has no end"),
         ("x(?:a{0,40}){0,40}", "repeated"),
         (".{0,200}.{0,200}.{0,200}x", "too many ways"),
+        ("[[a]", "nested set"),
         ("User Unknown", "capital"),
         ("(?P<name>a)", "groups"),
         ("(?i)a", "groups"),
@@ -115,6 +116,28 @@ def test_words_are_asked_before_codes_and_weak_rules_after_them() -> None:
     assert explain(rules, diagnostic="550 5.1.1 no longer a friend").category is Category.MOVED
     assert explain(rules, diagnostic="550 5.1.1 rejected").category is Category.NO_MAILBOX
     assert explain(rules, diagnostic="550 rejected").category is Category.BLOCKED_CONTENT
+
+
+def test_a_refusal_in_words_that_no_rule_knows_is_no_dead_address() -> None:
+    """qmail says of every refusal that the server "does not like recipient" and that it gives up,
+    Postfix that it was the recipient's address that was rejected."""
+    rules = standard_rules()
+    around = "192.0.2.9 does not like recipient.\nRemote host said: {}\nGiving up on 192.0.2.9."
+    for reply in (
+        "550 zzyzx qqfoo bar",
+        "554 5.7.1 <anna@example.org>: Recipient address rejected: ZZ",
+    ):
+        found = explain(rules, diagnostic=reply, words=(around.format(reply),), action="failed")
+        assert not found.category.is_dead
+        assert found.category is not Category.UNREACHABLE
+    bare = explain(rules, diagnostic="550", words=(around.format("550"),), action="failed")
+    assert bare.category is Category.NO_MAILBOX
+
+
+def test_a_name_server_that_did_not_answer_denied_no_domain() -> None:
+    reply = "554 4.4.7 Message expired: unable to deliver.<421 4.4.0 Unable to lookup DNS for example.com>"
+    found = explain(standard_rules(), diagnostic=reply, status="4.4.7", action="failed")
+    assert (found.category, found.permanent) == (Category.UNREACHABLE, True)
 
 
 def test_a_status_that_ends_in_two_zeros_counts_as_none() -> None:

@@ -16,7 +16,7 @@ Standards: RFC 5321 4.1.2, RFC 6531 (UTF-8); BATV, SRS and Gmail's forwarding by
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 
 ADDRESS = re.compile(
@@ -63,6 +63,7 @@ _ROLES = frozenset(
     ]
 )
 _IN_A_ROW = re.compile(r">?[,;/]? ?(?:\w{1,5} (?:\w{1,10} ){0,2})?<?")
+_LISTED = re.compile(r">?\s?[,;]\s?<?")
 _IDENTIFIER = re.compile(r"[0-9a-f]{16}|^[0-9.]{10}|\.JavaMail\.", re.I)
 _LINK = re.compile(r"https?://[^\s<>\"]{1,2000}")
 _TOUCHED_DOMAIN = re.compile(r"\.[a-z]{2,24}([^\x00-\u02af].*)$", re.I)
@@ -169,9 +170,20 @@ def in_words(
         )
     candidates = _not_for_contact(words, candidates)
     for where in (_AT_LINE_START.search, _AFTER_NAME.search):
-        if named := _distinct(one for one, start in candidates if _stands(where, words, start)):
+        if named := _distinct(_standing(where, words, candidates)):
             return named
     return _distinct(one for one, _ in candidates)[:1]
+
+
+def _standing(
+    where: Callable[[str], object], words: str, candidates: list[tuple[str, int]]
+) -> Iterator[str]:
+    """The candidates that stand where a recipient does, and the others in a row with these."""
+    end = -1
+    for one, start in candidates:
+        if _stands(where, words, start) or (end >= 0 and _LISTED.fullmatch(words[end:start])):
+            end = start + len(one)
+            yield one
 
 
 def _not_for_contact(words: str, candidates: list[tuple[str, int]]) -> list[tuple[str, int]]:

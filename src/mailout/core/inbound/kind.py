@@ -73,6 +73,7 @@ _DELIVERED = re.compile(
     r"(?<!un)success(?:ful|fully) (?:mail )?deliver|^delivered:|^relayed:"
     r"|(?:has|have) been (?:successfully )?(?:delivered|relayed) to"
 )
+_ASKS = re.compile(r"^[^.!:?？؟。]{4,200}[?？؟](?:\s|$)")
 _FOR_GOOD = re.compile(
     r"permanent (?:error|fail)|giv(?:en|ing) up|no further (?:delivery )?attempts"
     r"|(?:will not|won't|not going to) (?:be )?(?:re-?tr|try)"
@@ -169,10 +170,13 @@ def _answers_by_itself(seen: Seen, rules: Rules) -> bool:
     """Whether its fields, its subject or its first words are those of an automatic reply."""
     if is_automatic(seen):
         return True
-    subject = rules.shows(Kind.AUTO_REPLY, Place.SUBJECT, seen.subject)
     # Behind `Re:` stands our own subject, which may be about anything.
     prefix = REPLY_PREFIX.match(seen.subject)
-    if subject and (not prefix or _PLAINLY_AUTOMATIC.match(seen.subject, prefix.end())):
+    plain = bool(_PLAINLY_AUTOMATIC.match(seen.subject, prefix.end() if prefix else 0))
+    if not plain and _ASKS.search(seen.opening):
+        return False  # who begins with a question is a person, who writes about leave or replies
+    subject = rules.shows(Kind.AUTO_REPLY, Place.SUBJECT, seen.subject)
+    if subject and (not prefix or plain):
         return True
     return not quotes(seen) and rules.shows(Kind.AUTO_REPLY, Place.OPENING, seen.opening)
 

@@ -9,6 +9,7 @@ pattern busy.
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 
 MOST_LENGTH = 1600
@@ -42,8 +43,10 @@ def check(pattern: str) -> None:
     if len(pattern) > MOST_LENGTH:
         raise BadPattern(f"the pattern has more than {MOST_LENGTH} characters")
     try:
-        search = re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # `[[` may mean something else one day
+            search = re.compile(pattern)
+    except (re.error, OverflowError, RecursionError, Warning) as error:
         raise BadPattern(f"this is no regular expression: {error}") from None
     if search.search(""):
         raise BadPattern("the pattern matches an empty text")

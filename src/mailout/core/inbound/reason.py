@@ -146,11 +146,11 @@ def explain(
         category
         or _SURE_SUBJECT.get(subject)
         or rules.category(reply, weak=True, domain=domain)
-        or _first(rules, said, domain, weak=True)
+        or _guessed(_first(rules, said, domain, weak=True), reply)
         or (Category.RATE_LIMITED if subject == 7 and is_temporary else _VAGUE_SUBJECT.get(subject))
         or _by_code(code, reply)
     )
-    if is_temporary and category is Category.NO_DOMAIN:
+    if category is Category.NO_DOMAIN and (is_temporary or (best or "").startswith("4")):
         category = Category.UNREACHABLE  # the DNS did not answer; it did not deny
     # RFC 3464 2.3.3: Action, not Status, tells.
     told = action in ("failed", "delayed")
@@ -206,8 +206,18 @@ def _by_code(code: str, reply: str) -> Category:
     """What the bare code means. That of a dead address counts only where nothing is said beside
     it: 550 is said of blocks as often, and in words that we may not know."""
     found = _BY_CODE.get(code, Category.UNKNOWN)
-    said_more = any(word not in _NO_WORDS for word in _WORD.findall(reply))
-    return Category.UNKNOWN if found.is_dead and said_more else found
+    return Category.UNKNOWN if found.is_dead and _says_more(reply) else found
+
+
+def _guessed(found: Category | None, reply: str) -> Category | None:
+    """What the report's weak words mean. qmail says of every refusal that the other server "does
+    not like recipient": that is no dead address where the server said why, in words of its own."""
+    return None if found is not None and found.is_dead and _says_more(reply) else found
+
+
+def _says_more(reply: str) -> bool:
+    """Whether a reply has other words than that it is one."""
+    return any(word not in _NO_WORDS for word in _WORD.findall(reply))
 
 
 def _most_specific(*texts: str) -> str | None:

@@ -39,6 +39,7 @@ _MOST_COMPARED = 50
 _OPT_OUTS = ("opt-out", "opt-out-list", "unsubscribe")
 _COMPLAINTS = ("abuse", "fraud", "other", "virus", "miscategorized", "complaint", "spam", "")
 _DEEPEST = 2
+_SAID = re.compile(r"[^\W_]")
 _OURS = ("from", "sender", "reply-to", "return-path", "list-unsubscribe", "list-post", "list-help")
 
 
@@ -242,15 +243,24 @@ def _as_status(text: str) -> str | None:
 
 
 def _said_of(words: str, people: Sequence[str]) -> dict[str, str]:
-    """What is said of each recipient: behind each place where it is named, up to another's."""
+    """What is said of each recipient: behind each place where it is named, up to another's.
+
+    Of those who stand in a row, with nothing between them, the same is said.
+    """
     named = sorted(
         (found.start(), who)
         for who in people[:_MOST_COMPARED]
         for found in re.finditer(re.escape(who), words, re.I)
     )
     said: dict[str, str] = {}
+    row: list[str] = []
     for (start, who), (end, _) in pairwise([*named, (len(words), "")]):
-        said[who] = (said.get(who, "") + words[start:end] + "\n")[:_MOST_NEAR]
+        row.append(who)
+        if end < len(words) and not _SAID.search(words, start + len(who), end):
+            continue
+        for one in dict.fromkeys(row):
+            said[one] = (said.get(one, "") + words[start:end] + "\n")[:_MOST_NEAR]
+        row.clear()
     return said
 
 

@@ -100,8 +100,12 @@ def _first(asked: Iterable[_Asked], text: str, domain: str = "") -> Category | K
     for one in asked:
         if one.domain and not f".{domain}".endswith(f".{one.domain}"):
             continue
-        if one.needed and not any(part in text for part in one.needed):
-            continue
+        for part in one.needed:  # no `any`: this loop is most of what reading a mail costs
+            if part in text:
+                break
+        else:
+            if one.needed:
+                continue
         if _search(one.pattern)(text):
             return one.means
     return None
