@@ -90,7 +90,7 @@ def walk(raw: bytes, rules: Rules, known: Known | None = None, depth: int = 0) -
     text = _own_text(mail)
     words, below = original.split_text(text)
     words = words[:_MOST_WORDS]
-    seen = look(mail, words, text, dsn.told(mail))
+    seen = look(mail, words, text, dsn.told(mail, words))
     kind = kind_of(seen, rules)
     if not seen.told and kind in (Kind.BOUNCE, Kind.DELAY, Kind.OTHER):
         # Gateways leave a notification's fields in plain text, or wrap it in a mail of their own.
@@ -249,8 +249,10 @@ def _said_of(words: str, people: Sequence[str]) -> dict[str, str]:
         for found in re.finditer(re.escape(who), words, re.I)
     )
     said: dict[str, str] = {}
-    for (start, who), (end, _) in pairwise([*named, (len(words), "")]):
-        said[who] = (said.get(who, "") + words[start:end] + "\n")[:_MOST_NEAR]
+    for (start, who), (end, following) in pairwise([*named, (len(words), "")]):
+        # A reply names the recipient once more, and is not cut there.
+        text = words[start:end] + ("" if following == who else "\n")
+        said[who] = (said.get(who, "") + text)[:_MOST_NEAR]
     return said
 
 
