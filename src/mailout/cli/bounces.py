@@ -71,7 +71,7 @@ def bounces_command() -> None:
 @_SINCE
 @_UNTIL
 @click.option("--deferred", is_flag=True, help="Also what was put off and is tried again.")
-@click.option("--all", "everything", is_flag=True, help="Also delays, leaves by mail, and decisions.")
+@click.option("--all", "everything", is_flag=True, help="Also delays, leaves and decisions.")
 @click.option("--limit", default=1000, show_default=True, type=click.IntRange(1, 1_000_000))
 @JSON
 @click.pass_context

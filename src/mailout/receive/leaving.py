@@ -28,9 +28,7 @@ def leave(tx: Tx, mail: Mail, now: datetime) -> bool:
     people.set_state(tx, held.id, SubscriptionState.UNSUBSCRIBED, now)
     domain = theirs.address.rpartition("@")[2].lower()
     by, issue_id = mail.kept.id, theirs.issue_id
-    events.leave(
-        tx, held.subscriber_id, held.list_id, now, domain=domain, issue_id=issue_id, by=by
-    )
+    events.leave(tx, held.subscriber_id, held.list_id, now, domain=domain, issue_id=issue_id, by=by)
     consents.append(
         tx,
         [
