@@ -31,6 +31,7 @@ _WHOSE = {
     FoundBy.RETURN_PATH: "it came back to a return path of ours",
     FoundBy.TOKEN: "a return path of ours stands in it",
     FoundBy.MESSAGE_ID: "it names a mail of ours and its reader",
+    FoundBy.PROVIDER: "a provider tells of its reader, whom we mailed through it lately",
     FoundBy.LINK: "what one leaves by stands in it: that may leave the list, and do nothing else",
     FoundBy.WORDS: "it only names the reader: that proves nothing, and changed nothing",
     FoundBy.FORGED: "it came to a return path that is not ours: a forgery, which changed nothing",
