@@ -11,6 +11,7 @@ Standards: RFC 3461 (DSN), RFC 2033 (LMTP).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +48,7 @@ acl_smtp_data = accept
 delay_warning = 1s:99d
 delay_warning_condition = yes
 begin routers
+{{routers}}
 told:
   driver = redirect
   data = ${{{{lookup{{{{$local_part@$domain}}}}lsearch{{{{/etc/told}}}}}}}}
@@ -76,6 +78,7 @@ elsewhere:
   self = send
   transport = smtp
 begin transports
+{{transports}}
 box:
   driver = appendfile
   file = /var/mail/$local_part_data
@@ -105,7 +108,8 @@ class Exim:
 
     `next_hop` is the port of the server that gets all mail of which nothing else is said, `lmtp`
     that of the one with the boxes. `told` maps an address to what Exim makes of it (a line of its
-    redirect router): `:fail: 550 5.7.1 No.`, `:defer: 451 4.7.1 Later.`
+    redirect router): `:fail: 550 5.7.1 No.`, `:defer: 451 4.7.1 Later.` `routers` and `transports` are
+    settings of one's own, before all others.
     """
 
     def __init__(
@@ -114,11 +118,15 @@ class Exim:
         *,
         lmtp: int = 0,
         told: Mapping[str, str] | None = None,
+        routers: str = "",
+        transports: str = "",
         lifetime: str = "6s",
     ) -> None:
         self.next_hop = next_hop
         self.lmtp = lmtp
         self.told = dict(told or {})
+        self.routers = routers
+        self.transports = transports
         self.lifetime = lifetime
         self.port = 0
 
@@ -135,15 +143,16 @@ class Exim:
         self._room.close()
 
     @property
+    def folder(self) -> Path:
+        """What is the whole disk to it."""
+        return self._room.folder
+
+    @property
     def log(self) -> str:
         told = [self._room.log]
         for file in (self._room.folder / "var/log/exim4").glob("*log"):
             told.append(file.read_text("utf-8", "replace"))
         return "\n".join(told)
-
-    def is_idle(self) -> bool:
-        """Whether nothing waits in its queue."""
-        return not any((self._room.folder / "var/spool/exim4/input").glob("**/*-H"))
 
     def _start(self) -> None:
         self.port = free_port()
@@ -157,6 +166,8 @@ class Exim:
                 lmtp=self.lmtp or free_port(),
                 nowhere=free_port(),
                 lifetime=self.lifetime,
+                routers=self.routers,
+                transports=self.transports,
             ),
         )
         self._room.write("etc/told", "".join(f"{who}: {what}\n" for who, what in self.told.items()))

@@ -26,13 +26,14 @@ BOXES = "box.example.org"
 
 _LMTP = "/usr/libexec/opensmtpd/mail.lmtp"  # no other server has this one
 _SHELL = "/bin/sh"  # starts it
-_USERS = {"opensmtpd": 64801, "opensmtpq": 64802, "boxes": 64803}
+_USERS = {"opensmtpd": 64801, "opensmtpq": 64802, "mailout": 64803}
 _SETTINGS = f"""\
 queue ttl {{lifetime}}
 bounce warn-interval 1s
 smtp max-message-size 100K
-table boxes {{{{ "@" = "boxes" }}}}
+table boxes {{{{ "@" = "mailout" }}}}
 listen on 127.0.0.1 port {{port}} hostname {NAME}
+{{settings}}
 action users mbox
 action boxes lmtp "127.0.0.1:{{lmtp}}" rcpt-to virtual <boxes>
 action elsewhere relay host "smtp://127.0.0.1:{{next_hop}}"
@@ -46,12 +47,15 @@ class OpenSmtpd:
     """A running OpenSMTPD as a context manager.
 
     `next_hop` is the port of the server that gets all mail of which nothing else is said, `lmtp`
-    that of the one with the boxes.
+    that of the one with the boxes. `settings` are one's own, before all others.
     """
 
-    def __init__(self, next_hop: int, *, lmtp: int = 0, lifetime: str = "6s") -> None:
+    def __init__(
+        self, next_hop: int, *, lmtp: int = 0, settings: str = "", lifetime: str = "6s"
+    ) -> None:
         self.next_hop = next_hop
         self.lmtp = lmtp
+        self.settings = settings
         self.lifetime = lifetime
         self.port = 0
 
@@ -82,6 +86,7 @@ class OpenSmtpd:
                 port=self.port,
                 next_hop=self.next_hop,
                 lmtp=self.lmtp or free_port(),
+                settings=self.settings,
                 lifetime=self.lifetime,
             ),
         )

@@ -64,7 +64,7 @@ def list_command(
         say("Nothing has come in.")
         return
     table(
-        ["#", "when", "by", "what", "about", "subject"],
+        ["#number", "when", "by", "what", "about", "subject"],
         [
             (
                 one.id,
