@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from mailout.config.bounce_rules import standard_rules
 from mailout.core.arrival import WEBHOOK, Arrival, FoundBy
@@ -35,6 +35,10 @@ def posted(sent: Sent) -> Sent:
     """Three readers, to whom an issue came by way of Postmark."""
     sent.desk.people(3)
     sent.send("w47")
+    with sent.store.reading() as tx:
+        [relay] = set(tx.scalars(select(DELIVERY.c.relay)))
+    host, _, port = POSTMARK.partition(":")
+    assert relay == POSTMARK.replace(host, "127.0.0.1").replace(port, str(sent.catcher.port))
     by_way_of(sent, POSTMARK)
     return sent
 

@@ -226,6 +226,12 @@ def test_words_alone_change_nothing(sent: Sent, now: datetime) -> None:
     assert done.standings == {}
     assert [one.counts for one in log(sent, EventKind.BOUNCED)] == [False, False]
     assert health(sent, ANNA, now) is Health.WELL
+    # Nor does a second one, on another day and of a later issue.
+    sent.rewind(4)
+    sent.send("w48")
+    done = come(sent.store, sent.site, now, dsn("x@example.org", ANNA, nonce="2"))
+    assert done.standings == {} and len(log(sent, EventKind.BOUNCED)) == 3
+    assert health(sent, ANNA, now) is Health.WELL
 
 
 @pytest.mark.parametrize("place", range(0, 32, 5))
