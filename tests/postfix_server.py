@@ -147,7 +147,7 @@ class Postfix:
     `transports` maps a domain or an address to a line of transport(5), such as
     `error:5.7.1 We take no bulletins`, `retry:4.7.1 Later`, `lmtp:inet:127.0.0.1:2424` or
     `smtp:[127.0.0.1]:2526`. Mail that cannot be delivered is tried for `lifetime`; its sender
-    hears of that after `warning`.
+    hears of that after `warning`. `settings` are one's own, and go before all others.
     """
 
     def __init__(
@@ -157,11 +157,13 @@ class Postfix:
         *,
         warning: str = "1s",
         lifetime: str = "4s",
+        settings: str = "",
     ) -> None:
         self.next_hop = f"smtp:[127.0.0.1]:{next_hop}" if next_hop else "error:5.1.2 No such host"
         self.transports = dict(transports or {})
         self.warning = warning
         self.lifetime = lifetime
+        self.settings = settings
         self.port = 0
 
     def __enter__(self) -> Postfix:
@@ -215,7 +217,9 @@ class Postfix:
             warning=self.warning,
             lifetime=self.lifetime,
         )
-        (self._etc / "main.cf").write_text(filled)
+        own = {line.partition("=")[0].strip() for line in self.settings.splitlines()}
+        rest = [line for line in filled.splitlines() if line.partition("=")[0].strip() not in own]
+        (self._etc / "main.cf").write_text("\n".join([*rest, self.settings, ""]))
         (self._etc / "master.cf").write_text(_MASTER.format(port=self.port))
         for name, table in (("transport", self.transports), ("relocated", MOVED)):
             lines = (f"{key}\t{value}\n" for key, value in table.items())

@@ -40,7 +40,11 @@ class Desk:
     store: Store
 
     def toward(self, catcher: Catcher, connections: int = 2, **sending: object) -> Desk:
-        relay = Relay(host="127.0.0.1", port=catcher.port, tls="none", connections=connections)
+        return self.through(catcher.port, connections, **sending)
+
+    def through(self, port: int, connections: int = 2, **sending: object) -> Desk:
+        """The same with a relay at that port."""
+        relay = Relay(host="127.0.0.1", port=port, tls="none", connections=connections)
         settings = {"timeout_seconds": 5, **sending}
         return Desk(
             replace(self.site, relays=(relay,), sending=Sending(**settings)),  # type: ignore[arg-type]

@@ -110,6 +110,12 @@ def test_an_unknown_table(site_root: Path) -> None:
         read_site(site_root)
 
 
+def test_a_table_that_stands_there_already(site_root: Path) -> None:
+    edit(site_root, "[pages]", '[inbound]\nlmtp = "127.0.0.1:8024"\n\n[pages]')
+    with pytest.raises(BadFile, match=r"config.toml:\d+:\d+: .*'inbound'.* twice.*already"):
+        read_site(site_root)
+
+
 def test_unknown_keys_of_a_list(site_root: Path) -> None:
     edit(site_root, "reply_to =", "replyto =", "lists/bulletin.toml")
     line = line_of((site_root / "lists/bulletin.toml").read_text("utf-8"), "replyto =")

@@ -1,7 +1,7 @@
 """What mails are, whom they name, and why: the corpus in tests/data/inbound, and single cases.
 
-The corpus is our own writing in each maker's layout, and reports that a real Postfix made
-(`postfix-real-*`), their host names replaced. `unseen-*` and `everyday-*` were written without
+The corpus is our own writing in each maker's layout, and reports that a real Postfix, Exim and
+OpenSMTPD made (`postfix-real-*` and so on), their host names replaced. `unseen-*` and `everyday-*` were written without
 regard to the rules, and read once before these were mended. `or_kind` and `also` in an
 expectation are readings that are as good.
 """
@@ -46,7 +46,8 @@ def letter(subject: str, words: str, sender: str = "anna@example.net", **fields:
 
 def test_the_corpus_is_there() -> None:
     assert len(CORPUS) >= 90
-    assert sum(path.stem.startswith("postfix-real") for path in CORPUS) >= 15
+    for maker, least in (("postfix", 15), ("exim", 13), ("opensmtpd", 9)):
+        assert sum(path.stem.startswith(f"{maker}-real") for path in CORPUS) >= least
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)

@@ -1,27 +1,20 @@
 """Reports that a real Postfix writes: each names the delivery, the reader and the reason.
 
-All mails are posted at once and the reports waited for together, so that an expiry of some
-seconds is waited for once. The next hop is our catcher, which answers as it is told.
+The next hop is our catcher, which answers as it is told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import pytest
 
-from mailout.config.bounce_rules import standard_rules
 from mailout.core.inbound.category import Category, Kind
-from mailout.core.inbound.report import Inbound, known_addresses, walk
-from mailout.core.token import Key, Ring, read_return_path, return_paths
-from mailout.smtp.catcher import Catcher, Caught
-from postfix_server import LOCAL_DOMAIN, MOVED, Postfix, free_port, postfix_here, wait_until
+from mailout.smtp.catcher import Catcher
+from postfix_server import LOCAL_DOMAIN, MOVED, Postfix, free_port, postfix_here
+from server_reports import NEWS, Post, gather, hand_over, numbered
 
 __all__ = ["postfix_here"]
-
-RING = Ring((Key(1, b"k" * 32),))
-NEWS = "news.example.org"
 
 # Whom we write to, why it comes back, and the words that must be kept.
 BY_THE_NEXT_HOP = {
@@ -77,27 +70,8 @@ LATE = {
     "fatima@grey.example.net": ("450 4.7.1 Greylisted, come back later", "rate-limited"),
     "oleg@quota.example.net": ("452 4.2.2 The mailbox is over its quota", "mailbox-full"),
 }
-NUMBERS = {
-    who: number
-    for number, who in enumerate([*BY_THE_NEXT_HOP, *AFTER_THE_DATA, *BY_POSTFIX, *LATE], 1001)
-}
+NUMBERS = numbered(BY_THE_NEXT_HOP, AFTER_THE_DATA, BY_POSTFIX, LATE)
 SEVERAL = 2000
-
-
-@dataclass(frozen=True)
-class Post:
-    """The reports that came, by the delivery that their return path names."""
-
-    reports: Mapping[int, list[Caught]]
-
-    def read(self, number: int, kind: Kind, *known: str) -> Inbound:
-        """What the one report of that kind on that delivery tells."""
-        told = [
-            walk(caught.content, standard_rules(), known_addresses(known) if known else None)
-            for caught in self.reports.get(number, [])
-        ]
-        [found] = [one for one in told if one.kind is kind]
-        return found
 
 
 @pytest.fixture(scope="module")
@@ -113,50 +87,17 @@ def post(postfix_here: None) -> Iterator[Post]:
         Postfix(catcher.port, lines) as postfix,
     ):
         for who, number in NUMBERS.items():
-            hand_over(postfix, number, who)
+            odd = bool(number % 2) and who.isascii()
+            asks = ["RET=HDRS", f"ENVID=dock{number}"] if odd else []
+            hand_over(postfix.port, number, who, asks=asks)
         hand_over(
-            postfix, SEVERAL, "carla@full.example.net", "anna@mail.example.net", "ok@example.net"
+            postfix.port,
+            SEVERAL,
+            *("carla@full.example.net", "anna@mail.example.net", "ok@example.net"),
         )
-        wanted = len(NUMBERS) + 1 + len(LATE)
-        wait_until(lambda: len(_reports(catcher)) >= wanted, f"{wanted} reports")
+        post = gather(catcher, len(NUMBERS) + 1 + len(LATE))
         assert postfix.queue == ""
-        found = _reports(catcher)
-    by_number: dict[int, list[Caught]] = {}
-    for caught in found:
-        by_number.setdefault(number_of(caught), []).append(caught)
-    yield Post(by_number)
-
-
-def _reports(catcher: Catcher) -> list[Caught]:
-    return [caught for caught in catcher.messages if caught.recipients[0].endswith(NEWS)]
-
-
-def number_of(caught: Caught) -> int:
-    """The delivery that the report's own recipient names, if we have signed that."""
-    local = caught.recipients[0].partition("@")[0]
-    number = read_return_path(RING, local.rpartition("+")[2], "bulletin")
-    assert number is not None
-    return number
-
-
-def hand_over(postfix: Postfix, number: int, *people: str) -> None:
-    """Nothing, once Postfix has taken a mail to all of them. Odd ones ask for headers only."""
-    sender = f"bounces+{return_paths(RING, 'bulletin')(number)}@{NEWS}"
-    message = (
-        f"From: Dock Bulletin <bulletin@{NEWS}>\r\nTo: {', '.join(people)}\r\n"
-        f"Subject: Bulletin 7\r\nMessage-ID: <{number}.7@{NEWS}>\r\n\r\nThe strike goes on.\r\n"
-    )
-    wide = not message.isascii()
-    asked = ["SMTPUTF8", "BODY=8BITMIME"] if wide else []
-    odd = bool(number % 2) and not wide
-    with postfix.client() as client:
-        client.sendmail(
-            sender,
-            people,
-            message.encode(),
-            mail_options=[*asked, *(["RET=HDRS", f"ENVID=dock{number}"] if odd else [])],
-            rcpt_options=[f"ORCPT=rfc822;{people[0]}", "NOTIFY=FAILURE,DELAY"] if odd else [],
-        )
+    yield post
 
 
 @pytest.mark.parametrize("who", [who for who in NUMBERS if who not in LATE])

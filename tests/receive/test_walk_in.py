@@ -226,6 +226,12 @@ def test_words_alone_change_nothing(sent: Sent, now: datetime) -> None:
     assert done.standings == {}
     assert [one.counts for one in log(sent, EventKind.BOUNCED)] == [False, False]
     assert health(sent, ANNA, now) is Health.WELL
+    # Nor does a second one, on another day and of a later issue.
+    sent.rewind(4)
+    sent.send("w48")
+    done = come(sent.store, sent.site, now, dsn("x@example.org", ANNA, nonce="2"))
+    assert done.standings == {} and len(log(sent, EventKind.BOUNCED)) == 3
+    assert health(sent, ANNA, now) is Health.WELL
 
 
 @pytest.mark.parametrize("place", range(0, 32, 5))
@@ -415,6 +421,7 @@ def test_asking_to_leave_without_a_proof_goes_to_the_contact(sent: Sent, now: da
 
 def test_a_complaint_stops_on_all_lists(sent: Sent, now: datetime) -> None:
     lived(sent)
+    sent.send("w47")
     path = path_of(sent.site, sent.delivery(ANNA))
     come(sent.store, sent.site, now, complaint("fbl@example.org", f"Return-Path: <{path}>"))
     with sent.store.reading() as tx:
@@ -432,6 +439,18 @@ def test_with_the_link_alone_a_complaint_is_a_leave(sent: Sent, now: datetime) -
     assert sent.person(ANNA).memberships[0].state is SubscriptionState.UNSUBSCRIBED
     with sent.store.reading() as tx:
         assert suppressions.among(tx, [sent.person(ANNA).address_key], "bulletin") == {}
+
+
+def test_a_complaint_of_a_mail_of_long_ago_is_a_leave(sent: Sent, now: datetime) -> None:
+    lived(sent)  # forty days ago: anybody may have been passed that mail
+    path = path_of(sent.site, sent.delivery(ANNA))
+    come(sent.store, sent.site, now, complaint(path, f"Return-Path: <{path}>"), recipient=path)
+    assert sent.person(ANNA).memberships[0].state is SubscriptionState.UNSUBSCRIBED
+    with sent.store.reading() as tx:
+        assert suppressions.among(tx, [sent.person(ANNA).address_key], "bulletin") == {}
+    told = {one.kind: one for one in log(sent, EventKind.COMPLAINED, EventKind.LEFT)}
+    assert not told[EventKind.COMPLAINED].counts
+    assert told[EventKind.LEFT].inbound_id == told[EventKind.COMPLAINED].inbound_id
 
 
 def test_opting_out_by_a_feedback_report_leaves(sent: Sent, now: datetime) -> None:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mailout.core.arrival import FoundBy
 from mailout.core.errors import MailoutError, TryLater
 from mailout.core.site import Site
 from mailout.core.webhook.settings import (
@@ -30,7 +31,7 @@ from mailout.core.webhook.settings import (
 from mailout.fetch import Fetched
 from mailout.store import inbound
 from mailout.store.engine import Store
-from mailout.store.inbound import Kept
+from mailout.store.inbound import Kept, Looked
 from mailout.web import hooks
 from mailout.web.app import make_app
 from newcomers import browsing, without_nonce
@@ -280,6 +281,33 @@ def test_a_token_of_mailgun_is_good_for_one_event(client: httpx.Client, inbox: I
     assert send() == 200
     assert send(id="another", recipient="boris@quay.example.org") == 403
     assert len(inbox.kept) == 1
+
+
+def test_no_restart_makes_a_used_token_or_an_old_notice_good_again(
+    site: Site, store: Store, inbox: Inbox, amazon: Sns, secrets: None
+) -> None:
+    signature = mailgun_signature(datetime.now(UTC), "c" * 50)
+
+    def send(client: httpx.Client, what: str) -> int:
+        event = {**PROVIDERS["mailgun"].bounce, "event": what}
+        body = body_of({"signature": signature, "event-data": event})
+        return client.post("/hooks/mailgun", content=body).status_code
+
+    with serving_hooks(site, store) as client:
+        assert send(client, "opened") == 200, "of no interest, and used up all the same"
+    with serving_hooks(site, store) as client:
+        assert send(client, "complained") == 403
+        assert send(client, "opened") == 200
+    assert not inbox.kept
+    for _ in range(2):  # what was kept, and even emptied since, is known again
+        for provider in PROVIDERS.values():
+            with serving_hooks(site, store) as client:
+                assert post(client, provider, provider.bounce).status_code == 200
+        with store.writing() as tx:
+            inbound.done(tx, [Looked(one.id, "", FoundBy.NOBODY) for one in inbound.new(tx, 100)],
+                         datetime.now(UTC))  # fmt: skip
+            inbound.empty(tx, datetime.now(UTC) + timedelta(days=1))
+            assert len(inbound.listed(tx)) == len(PROVIDERS)
 
 
 def test_a_certificate_is_fetched_once(client: httpx.Client, inbox: Inbox, amazon: Sns) -> None:

@@ -31,6 +31,7 @@ from mailout.receive import judging
 from mailout.store import bounces, people, records, rests, suppressions
 from mailout.store.bounces import Asked, Bounce
 from mailout.store.engine import Store
+from mailout.store.suppressions import Held
 
 FAILURES = (EventKind.REFUSED, EventKind.BOUNCED, EventKind.EXPIRED, EventKind.COMPLAINED)
 _MORE = (
@@ -39,6 +40,7 @@ _MORE = (
     EventKind.DELAYED,
     EventKind.AUTO_REPLIED,
     EventKind.CHALLENGED,
+    EventKind.LEFT,
     EventKind.PAUSED,
     EventKind.STOPPED,
     EventKind.LIFTED,
@@ -69,7 +71,7 @@ def bounces_command() -> None:
 @_SINCE
 @_UNTIL
 @click.option("--deferred", is_flag=True, help="Also what was put off and is tried again.")
-@click.option("--all", "everything", is_flag=True, help="Also delays, replies, and decisions.")
+@click.option("--all", "everything", is_flag=True, help="Also delays, leaves and decisions.")
 @click.option("--limit", default=1000, show_default=True, type=click.IntRange(1, 1_000_000))
 @JSON
 @click.pass_context
@@ -139,10 +141,7 @@ def show(context: click.Context, address: str, as_json_: bool) -> None:
                 "probe_from": standing.probe_from,
                 "why": standing.why,
                 "score": standing.score,
-                "suppressed": [
-                    {"list": one.list_id or None, "reason": one.reason, "at": one.at}
-                    for one in held
-                ],
+                "suppressed": _as_objects(held),
                 "events": [shown(one) for one in found],
             }
         )
@@ -153,6 +152,10 @@ def show(context: click.Context, address: str, as_json_: bool) -> None:
         say(f"  never mailed on {where} since {local(one.at, site)}: {one.reason}")
     if found:
         print_log(found, site)
+
+
+def _as_objects(held: Sequence[Held]) -> list[dict[str, object]]:
+    return [{"list": one.list_id or None, "reason": one.reason, "at": one.at} for one in held]
 
 
 def _standing_words(standing: Standing, site: Site) -> str:
@@ -231,8 +234,9 @@ def _fault(category: str) -> str:
 
 @bounces_command.command("lift")
 @click.argument("address")
+@JSON
 @click.pass_context
-def lift(context: click.Context, address: str) -> None:
+def lift(context: click.Context, address: str, as_json_: bool) -> None:
     """Make an ADDRESS well again that was paused or stopped for bounces: you know better.
 
     What came back by now is not counted any more. A complaint is not lifted: only a new sign-up of
@@ -253,6 +257,9 @@ def lift(context: click.Context, address: str) -> None:
             f"{person.address} was neither paused nor stopped for bounces",
             fix=f"It is never mailed for another reason: {why}." if held else "",
         )
+    if as_json_:
+        as_json({"address": person.address, "standing": "well", "suppressed": _as_objects(held)})
+        return
     say(f"{person.address} is well again.")
     if held:
         reasons = ", ".join(sorted({one.reason.value for one in held}))
@@ -261,20 +268,26 @@ def lift(context: click.Context, address: str) -> None:
 
 @bounces_command.command("resume")
 @click.argument("provider")
+@JSON
 @click.pass_context
-def resume(context: click.Context, provider: str) -> None:
+def resume(context: click.Context, provider: str, as_json_: bool) -> None:
     """Let mail go on to a PROVIDER that rests, since it blocked us or had an outage.
 
     Example: mailout bounces resume example.net
     """
     site = read_site(context)
+    now = datetime.now(UTC)
     with opened(site) as store, store.writing() as tx:
-        if not rests.end(tx, provider.lower(), datetime.now(UTC)):
-            resting = ", ".join(one.provider for one in rests.listed(tx, datetime.now(UTC)))
-            raise MailoutError(
-                f"`{provider}` does not rest",
-                fix=f"These do: {resting}." if resting else "No provider does.",
-            )
+        ended = rests.end(tx, provider.lower(), now)
+        resting = [one.provider for one in rests.listed(tx, now)]
+    if not ended:
+        raise MailoutError(
+            f"`{provider}` does not rest",
+            fix=f"These do: {', '.join(resting)}." if resting else "No provider does.",
+        )
+    if as_json_:
+        as_json({"provider": provider.lower(), "resting": resting})
+        return
     say(f"Mail goes on to {provider}, slowly at first.")
 
 

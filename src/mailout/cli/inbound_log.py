@@ -31,6 +31,7 @@ _WHOSE = {
     FoundBy.RETURN_PATH: "it came back to a return path of ours",
     FoundBy.TOKEN: "a return path of ours stands in it",
     FoundBy.MESSAGE_ID: "it names a mail of ours and its reader",
+    FoundBy.PROVIDER: "a provider tells of its reader, whom we mailed through it lately",
     FoundBy.LINK: "what one leaves by stands in it: that may leave the list, and do nothing else",
     FoundBy.WORDS: "it only names the reader: that proves nothing, and changed nothing",
     FoundBy.FORGED: "it came to a return path that is not ours: a forgery, which changed nothing",
@@ -63,7 +64,7 @@ def list_command(
         say("Nothing has come in.")
         return
     table(
-        ["#", "when", "by", "what", "about", "subject"],
+        ["#number", "when", "by", "what", "about", "subject"],
         [
             (
                 one.id,
@@ -141,8 +142,9 @@ def _told(one: Listed, site: Site) -> Iterator[str]:
 
 
 @click.command("process")
+@JSON
 @click.pass_context
-def process_command(context: click.Context) -> None:
+def process_command(context: click.Context, as_json_: bool) -> None:
     """Look at all that came in and was not looked at, and do what it asks for.
 
     `mailout worker` and `mailout serve` do this by themselves.
@@ -151,14 +153,21 @@ def process_command(context: click.Context) -> None:
     """
     site = read_site(context)
     with opened(site) as store:
-        _say(incoming.look(site, store))
+        done = incoming.look(site, store)
+    if as_json_:
+        as_json(_as_object(done))
+        return
+    _say(done)
 
 
 @click.command("replay")
 @click.argument("numbers", nargs=-1, type=int)
 @click.option("--all", "everything", is_flag=True, help="All that is kept, and all refusals.")
+@JSON
 @click.pass_context
-def replay_command(context: click.Context, numbers: tuple[int, ...], everything: bool) -> None:
+def replay_command(
+    context: click.Context, numbers: tuple[int, ...], everything: bool, as_json_: bool
+) -> None:
     """Look at mails once more, as if they had just come in: after a change of the rules, say.
 
     What follows from them is judged anew, and nothing is done twice. With --all refusals in the
@@ -180,8 +189,19 @@ def replay_command(context: click.Context, numbers: tuple[int, ...], everything:
                 _known(inbound.listed(tx, id_=number, limit=1), number)
             again = inbound.again(tx, None if everything else numbers)
             refusals = bounces.unjudge(tx) if everything else 0
-        say(f"{counted(again, 'mail')} and {counted(refusals, 'refusal')} to look at once more.")
-        _say(incoming.look(site, store))
+        if not as_json_:
+            what = f"{counted(again, 'mail')} and {counted(refusals, 'refusal')}"
+            say(f"{what} to look at once more.")
+        done = incoming.look(site, store)
+    if as_json_:
+        as_json({"mails": again, "refusals": refusals, **_as_object(done)})
+        return
+    _say(done)
+
+
+def _as_object(done: Done) -> dict[str, object]:
+    """The keys are a contract: scripts read them."""
+    return {"kinds": dict(done.kinds), "standings": dict(done.standings)}
 
 
 def _say(done: Done) -> None:

@@ -13,14 +13,15 @@ from types import FrameType
 
 import click
 
-from mailout.cli.console import note, opened, read_site, say, table
+from mailout.cli.console import JSON, as_json, note, opened, read_site, say, table
 from mailout.core.errors import MailoutError, TryLater, UsageError
 from mailout.core.site import Site
 
 
 @click.command("fetch")
+@JSON
 @click.pass_context
-def fetch_command(context: click.Context) -> None:
+def fetch_command(context: click.Context, as_json_: bool) -> None:
     """Pick up what came in, by each way that [inbound] names, and stop: for cron.
 
     Prints where new mail was found, how many mails, and how many of them were not known yet. A way
@@ -40,20 +41,23 @@ def fetch_command(context: click.Context) -> None:
             where="config.toml [inbound]",
             fix="Name a `maildir`, an `mbox`, or add [[inbound.imap]].",
         )
-    rows: list[tuple[object, ...]] = []
+    ways: list[dict[str, object]] = []
     failed: list[MailoutError] = []
     with opened(site) as store:
         keep = keeper(store, site.inbound.max_bytes)
         for name, read in watch.ways(site.inbound):
             mails = new = 0
+            wrong = None
             try:
                 for came in read(keep):
                     mails, new = mails + came.mails, new + came.new
             except MailoutError as error:
                 failed.append(error)
-            if new:
-                rows.append((name, mails, new))
-    if rows:
+                wrong = str(error)
+            ways.append({"where": name, "mails": mails, "new": new, "error": wrong})
+    if as_json_:
+        as_json(ways)
+    elif rows := [(way["where"], way["mails"], way["new"]) for way in ways if way["new"]]:
         table(["where", "#mails", "#new"], rows)
     elif not failed and sys.stdout.isatty():  # cron mails every line
         say("Nothing new came in.")

@@ -46,7 +46,14 @@ def read(path: Path, shown: str) -> tuple[dict[str, Any], str]:
         words = str(error)
         found = _POSITION.search(words)
         where = place(shown, int(found[1]), int(found[2])) if found else shown
-        raise BadFile(_POSITION.sub("", words), where=where, fix="A text needs quotes.") from None
+        raise BadFile(_POSITION.sub("", words), where=where, fix=_fix(words)) from None
+
+
+def _fix(words: str) -> str:
+    """What to do about a fault in the spelling of a TOML file."""
+    if "twice" in words or "overwrite" in words:
+        return "It stands there already: put your lines there."
+    return "A text needs quotes."
 
 
 def check(

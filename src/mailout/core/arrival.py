@@ -47,6 +47,7 @@ class FoundBy(StrEnum):
     | return path | it came back to an address that only we can have made |
     | token | the same, somewhere within the mail |
     | message-id | our Message-ID, which fits who is named |
+    | provider | a notice of a provider, whose reader we mailed through it lately |
     | link | what one leaves a list by, in the mail's own head: it may do nothing else |
     | words | a reader is named: that proves nothing, and changes nothing |
     | forged | it came to an address that looks like ours and is not: that changes nothing |
@@ -55,6 +56,7 @@ class FoundBy(StrEnum):
     RETURN_PATH = "return path"
     TOKEN = "token"  # noqa: S105 - no password
     MESSAGE_ID = "message-id"
+    PROVIDER = "provider"
     LINK = "link"
     WORDS = "words"
     FORGED = "forged"
@@ -63,7 +65,7 @@ class FoundBy(StrEnum):
     @property
     def proves(self) -> bool:
         """Whether what the mail tells of its reader is to be believed."""
-        return self in (FoundBy.RETURN_PATH, FoundBy.TOKEN, FoundBy.MESSAGE_ID, FoundBy.LINK)
+        return self not in (FoundBy.WORDS, FoundBy.FORGED, FoundBy.NOBODY)
 
 
 Keep = Callable[[Sequence[Arrival]], int]

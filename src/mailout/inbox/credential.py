@@ -30,7 +30,12 @@ def secret_of(box: ImapBox) -> str:
         found = _in_file(where)
     lines = found.splitlines()
     if not lines or not lines[0].strip():
-        raise MailoutError(f"there is nothing to log in with to {box.label}", where=where)
+        what = "password" if box.password_env or box.password_file else "token"
+        raise MailoutError(
+            f"there is nothing to log in with to {box.label}",
+            where=where,
+            fix=f"It has to hold the {what}.",
+        )
     return lines[0].strip() if box.token_file or box.token_command else lines[0]
 
 

@@ -5,6 +5,7 @@
 | requests that nobody confirmed | at their expiry: what was typed is deleted |
 | letters | too old to be mailed: emptied; with an end and no longer counted: deleted |
 | mails that came in | after some days emptied; what was made of them stays |
+| tokens of providers' notices | as old as no signature counts any more: deleted |
 | readers' pauses | end on the day that the reader set |
 | erased bytes | taken out of the store's files; while an issue goes out not before a day is over |
 
@@ -17,7 +18,18 @@ from datetime import datetime, timedelta
 
 from mailout.core.dispatch import DispatchState
 from mailout.core.letter import COUNTED_FOR
-from mailout.store import chores, dispatches, erasure, inbound, letters, pauses, requests, rests
+from mailout.core.webhook.proof import OLDEST
+from mailout.store import (
+    chores,
+    dispatches,
+    erasure,
+    hook_tokens,
+    inbound,
+    letters,
+    pauses,
+    requests,
+    rests,
+)
 from mailout.store.engine import Store
 
 MAIL_KEPT_FOR = timedelta(days=30)
@@ -39,6 +51,7 @@ def tidy(store: Store, now: datetime, mail_kept_for: timedelta = MAIL_KEPT_FOR) 
         pauses.end_pauses(tx, now)
         inbound.empty(tx, now - mail_kept_for)
         rests.forget(tx, now - COUNTED_FOR)
+        hook_tokens.forget(tx, now - 2 * OLDEST)
     _scrub_if_due(store, now)
 
 

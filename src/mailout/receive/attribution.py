@@ -3,9 +3,11 @@
 1. The return path that it came to: it names the delivery, and is signed.
 2. The same token anywhere within it: in the mail that it returns, or in a notice.
 3. Our Message-ID, where it is that of a mail to somebody whom the report names.
-4. What one leaves a list by, which stands in the head of each of our mails: a link, or an address.
+4. A reader whom a provider's notice names, if that provider took a mail to them from us lately: the
+   notice shows its secret, or is signed, and who else can write it could do worse.
+5. What one leaves a list by, which stands in the head of each of our mails: a link, or an address.
    Whoever has it may leave that list for its reader, and do nothing else.
-5. A reader whom it names. That proves nothing: anybody can write any name.
+6. A reader whom it names. That proves nothing: anybody can write any name.
 
 A mail that came to a return path that is not signed by us is a forgery, whatever else it holds; and
 one to a return path that was made for a trial (`mailout doctor --bounce`) is about nobody.
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from mailout.core.address import Address, BadAddress
 from mailout.core.arrival import WEBHOOK, FoundBy
@@ -36,6 +39,8 @@ _ENVELOPE = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x
 _ALSO = ("to", "cc", "resent-to")
 _MOST_HEAD = 64 * 1024
 _MOST_NAMED = 10
+_LATELY = timedelta(days=14)  # providers try for some days, and most complaints come in as many
+_AHEAD = timedelta(minutes=5)  # a notice may be here before the outcome is written down
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +169,8 @@ def _attributed(
     known = whose.by_keys(tx, list(named)) if named else {}
     if theirs := _by_message_id(site, known, one.traces):
         return replace(mail, by=FoundBy.MESSAGE_ID, theirs=theirs)
+    if theirs := _told_by_provider(tx, one.kept, known):
+        return replace(mail, by=FoundBy.PROVIDER, theirs=theirs)
     if by_link is not None:
         return replace(mail, by=FoundBy.LINK, theirs=by_link)
     if known:
@@ -210,6 +217,19 @@ def _by_message_id(
         for one in deliveries:
             if message_id(secret, one.issue_id, key, domain).lower() in wanted:
                 return one
+    return None
+
+
+def _told_by_provider(tx: Tx, kept: Kept, known: Iterable[str]) -> Theirs | None:
+    """The newest delivery that the provider who tells of it took from us lately, to one of those
+    address keys; None for what is no provider's notice."""
+    if not kept.source.startswith(WEBHOOK):
+        return None
+    for key in known:
+        since, until = kept.came_at - _LATELY, kept.came_at + _AHEAD
+        for relay, theirs in whose.accepted_lately(tx, key, since, until):
+            if provider.takes_mail_at(kept.source, relay):
+                return theirs
     return None
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from mailout.core.consent import Consent, ConsentAction
-from mailout.core.event import EventKind
 from mailout.core.subscription import SubscriptionState
 from mailout.receive.attribution import Mail
 from mailout.store import consents, events, people
@@ -27,7 +26,9 @@ def leave(tx: Tx, mail: Mail, now: datetime) -> bool:
     if held is None or held.state is SubscriptionState.UNSUBSCRIBED:
         return False
     people.set_state(tx, held.id, SubscriptionState.UNSUBSCRIBED, now)
-    events.add(tx, EventKind.LEFT, held.subscriber_id, now, held.list_id)
+    domain = theirs.address.rpartition("@")[2].lower()
+    by, issue_id = mail.kept.id, theirs.issue_id
+    events.leave(tx, held.subscriber_id, held.list_id, now, domain=domain, issue_id=issue_id, by=by)
     consents.append(
         tx,
         [

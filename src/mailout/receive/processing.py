@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from mailout.core.arrival import FoundBy
+from mailout.core.arrival import WEBHOOK, FoundBy
 from mailout.core.event import EventKind
 from mailout.core.inbound.category import Category, Kind
 from mailout.core.inbound.reason import reply_code
@@ -40,6 +40,7 @@ _EVENT_OF = {
     Kind.REPLY: EventKind.REPLIED,
 }
 _MOST_SAID = 200
+_COMPLAINTS_COME_WITHIN = timedelta(days=30)
 
 
 @dataclass(slots=True)
@@ -126,7 +127,7 @@ def _event(mail: Mail, site: Site, in_outage: Mapping[str, str]) -> Told | None:
         code=int(reply_code(said) or 0),
         enhanced=(report.status if report else None) or "",
         text=said if kind is not EventKind.REPLIED else "",
-        counts=mail.by.proves and not excused and theirs.delivery_id > 0,
+        counts=mail.by.proves and not excused and theirs.delivery_id > 0 and not _is_late(mail),
         inbound_id=mail.kept.id,
     )
 
@@ -149,11 +150,20 @@ def _take_feedback(tx: Tx, site: Site, mail: Mail, report: Report | None, now: d
         judging.note_authentication(tx, site, mail, now)
     elif not mail.by.proves or mail.theirs is None:
         return
-    elif report.category is Category.UNSUBSCRIBE or mail.by is FoundBy.LINK:
+    elif report.category is Category.UNSUBSCRIBE or mail.by is FoundBy.LINK or _is_late(mail):
         # With the link alone one may leave that list, and do nothing else: mails are passed on.
         leaving.leave(tx, mail, now)
     else:
         judging.stop_for_complaint(tx, mail.theirs, now)
+
+
+def _is_late(mail: Mail) -> bool:
+    """Whether a mail complains of one that was sent long ago: whoever reads what others were sent,
+    in an archive or passed on, could write that; a provider's own notice is believed."""
+    sent_at = mail.theirs.queued_at if mail.theirs else None
+    if mail.found.kind is not Kind.FEEDBACK or mail.kept.source.startswith(WEBHOOK):
+        return False
+    return sent_at is not None and mail.kept.came_at - sent_at > _COMPLAINTS_COME_WITHIN
 
 
 def _looked(mail: Mail) -> Looked:

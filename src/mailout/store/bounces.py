@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, text, update
 
 from mailout.core.delivery import DeliveryState
 from mailout.core.event import EventKind
@@ -126,8 +126,10 @@ def _known(tx: Tx, delivery_ids: Collection[int]) -> dict[tuple[int, str, str], 
 
 
 def forget(tx: Tx, inbound_ids: Sequence[int]) -> None:
-    """Nothing, once there is no event that these mails told of."""
-    tx.execute(delete(EVENT).where(EVENT.c.inbound_id.in_(inbound_ids)))
+    """Nothing, once there is no event that these mails told of, but for leaves: who has left by
+    one does not leave again when it is looked at again."""
+    told = EVENT.c.inbound_id.in_(inbound_ids)
+    tx.execute(delete(EVENT).where(told, EVENT.c.kind != EventKind.LEFT))
 
 
 def unjudged(tx: Tx, most: int) -> list[Refusal]:
@@ -229,6 +231,8 @@ def accepted(tx: Tx, asked: Asked) -> int:
 
 def _matches(asked: Asked) -> ColumnElement[bool]:
     conditions: list[ColumnElement[bool]] = [EVENT.c.kind.in_(sorted(asked.kinds))]
+    if EventKind.LEFT in asked.kinds:  # by a mail or a notice, and not by a link
+        conditions.append(or_(EVENT.c.kind != EventKind.LEFT, EVENT.c.inbound_id.is_not(None)))
     if asked.issue_id:
         conditions.append(EVENT.c.issue_id == asked.issue_id)
     if asked.domain:

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import delete, insert, select, update
 
 from mailout.core.event import EventKind
+from mailout.core.inbound.category import Category
 from mailout.store.engine import Tx
 from mailout.store.tables import EVENT, ISSUE, SUBSCRIBER
 
@@ -60,6 +61,20 @@ def add(tx: Tx, kind: EventKind, subscriber_id: int, at: datetime, text: str = "
         insert(EVENT).values(
             kind=kind, at=at, subscriber_id=subscriber_id, provider="", code=0, enhanced="",
             text=text, relay="",
+        )
+    )  # fmt: skip
+
+
+def leave(
+    tx: Tx, subscriber_id: int, list_id: str, at: datetime, *, domain: str, issue_id: int, by: int
+) -> None:
+    """Nothing, once it is written down that somebody left a list by the mail or notice with the
+    number `by`, of an issue (0: it is not known which)."""
+    tx.execute(
+        insert(EVENT).values(
+            kind=EventKind.LEFT, at=at, subscriber_id=subscriber_id, issue_id=issue_id or None,
+            provider=domain, code=0, enhanced="", text=list_id, relay="",
+            category=Category.UNSUBSCRIBE, inbound_id=by,
         )
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from sqlmodel import Field, SQLModel
 from mailout.store.columns import BIG, UtcTime, moment, only, own_id, table_of
 from mailout.store.tables import metadata
 
-__all__ = ["INBOUND", "REST", "metadata"]
+__all__ = ["HOOK_TOKEN", "INBOUND", "REST", "metadata"]
 
 
 class InboundRow(SQLModel, table=True):
@@ -63,5 +63,16 @@ class RestRow(SQLModel, table=True):
     until: datetime = moment()
 
 
+class HookTokenRow(SQLModel, table=True):
+    """A token of a provider's notice that is good once, and the event that it was used for; both
+    as hashes. It is kept for as long as a signature counts."""
+
+    __tablename__ = "hook_token"
+    token: str = Field(primary_key=True)
+    event: str
+    at: datetime = Field(sa_column=Column(UtcTime, nullable=False, index=True))
+
+
+HOOK_TOKEN = table_of(HookTokenRow)
 INBOUND = table_of(InboundRow)
 REST = table_of(RestRow)

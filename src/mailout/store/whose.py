@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, select
 
+from mailout.core.delivery import DeliveryState
 from mailout.store import batch
 from mailout.store.engine import Tx
 from mailout.store.tables import DELIVERY, ISSUE, SUBSCRIBER, SUBSCRIPTION
@@ -51,6 +52,28 @@ def by_keys(tx: Tx, keys: Sequence[str]) -> dict[str, list[Theirs]]:
         )
         if theirs := [Theirs(**row._mapping) for row in tx.execute(query)]:
             found[key] = theirs
+    return found
+
+
+def accepted_lately(tx: Tx, key: str, since: datetime, until: datetime) -> list[tuple[str, Theirs]]:
+    """The deliveries to an address key that a next hop took over in that time, the newest first,
+    each with the relay that took it."""
+    query = (
+        _deliveries()
+        .add_columns(DELIVERY.c.relay)
+        .where(
+            DELIVERY.c.subscriber_id == _with_key(key),
+            DELIVERY.c.address_key == key,
+            DELIVERY.c.state == DeliveryState.ACCEPTED,
+            DELIVERY.c.ended_at.between(since, until),
+        )
+        .order_by(DELIVERY.c.id.desc())
+        .limit(_NEWEST)
+    )
+    found = []
+    for row in tx.execute(query):
+        values = dict(row._mapping)
+        found.append((str(values.pop("relay")), Theirs(**values)))
     return found
 
 

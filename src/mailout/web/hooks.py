@@ -7,7 +7,7 @@ POST /hooks/PROVIDER, walked through in this order:
 3. SES: the certificate is fetched from SNS, for a topic of ours only, and remembered.
 4. `core.webhook` says what is kept. What is forged or nonsense gets the neutral page; nothing of it
    is kept. A batch is kept whole or not at all.
-5. A token that is good once and comes again with other contents is a forgery.
+5. A token that is good once and comes again with other contents is a forgery, also after a restart.
 6. A subscription is confirmed; arrivals are kept. Only then the answer is 200.
 
 While the store, a secret or SNS cannot be reached the answer is 503: providers try again.
@@ -17,7 +17,6 @@ Standards: RFC 9110 15 (status codes), RFC 7617 (Basic).
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import OrderedDict
 from contextlib import nullcontext
@@ -32,11 +31,13 @@ from starlette.responses import Response
 from mailout.config.webhooks import configured
 from mailout.core.errors import MailoutError, TryLater
 from mailout.core.webhook import proof, ses
-from mailout.core.webhook.event import FORGED, Refused, Taken, Verdict
+from mailout.core.webhook.event import FORGED, Refused, Verdict
 from mailout.core.webhook.provider import arrivals
 from mailout.core.webhook.settings import Login, Ready, Ses
 from mailout.fetch import Door, fetch
 from mailout.receive.intake import keeper
+from mailout.store import hook_tokens
+from mailout.store.engine import Store
 from mailout.web import forms
 from mailout.web.house import House, in_thread, now
 from mailout.web.pages import plain
@@ -49,7 +50,6 @@ MOST_BODY = 10_000_000
 PATH = "/hooks"
 
 _MOST_AT_ONCE = 8  # bodies in memory
-_MOST_TOKENS = 200_000
 _MOST_CERTIFICATES = 8
 _SNS = Door(seconds=10.0, most=100_000, any_kind=True)
 
@@ -58,7 +58,6 @@ def add_to(app: FastAPI, house: House) -> None:
     """Nothing, once the app takes notices."""
     keep = keeper(house.store)
     known = {one.name: one for one in configured(house.site.webhooks)}
-    tokens = _Tokens()
     certificates = _Certificates()
     room = anyio.Semaphore(_MOST_AT_ONCE)
 
@@ -77,7 +76,7 @@ def add_to(app: FastAPI, house: House) -> None:
         async with nullcontext() if isinstance(settings, Login) else room:
             body = await forms.whole(request, MOST_BODY)
             verdict = await _judged(name, body, headers, settings, certificates)
-            if isinstance(verdict, Taken) and not tokens.admits(verdict):
+            if not await in_thread(_is_good, house.store, name, verdict, now()):
                 verdict = FORGED
             if isinstance(verdict, Refused):
                 return _refused(house, request, name, verdict)
@@ -86,7 +85,6 @@ def add_to(app: FastAPI, house: House) -> None:
                 log.info("a subscription to the notices of %s was confirmed", name)
             if verdict.arrivals:
                 await in_thread(keep, verdict.arrivals)
-            tokens.remember(verdict, now())
         return plain(request, "ok\n")
 
     app.add_route(f"{PATH}/{{provider}}", take, methods=["POST"])
@@ -150,31 +148,14 @@ def _fetched(url: str) -> bytes:
     return found.raw if found.url == url else b""
 
 
-@dataclass(slots=True)
-class _Tokens:
-    """Tokens that are good for one request, for as long as their signatures count.
+def _is_good(store: Store, name: str, taken: Verdict, at: datetime) -> bool:
+    """Whether its token is new, or came with this very event before: that is a repetition. Most
+    have none.
 
-    In memory: after a restart a token could be used again by who has seen it, within a day.
+    It is written down before anything is kept: if that fails, the same event comes once more.
     """
-
-    _seen: OrderedDict[str, tuple[bytes, datetime]] = field(default_factory=OrderedDict)
-
-    def admits(self, taken: Taken) -> bool:
-        """Whether its token is new, or came with this very event before: that is a repetition."""
-        found = self._seen.get(taken.once) if taken.once else None
-        return found is None or found[0] == _digest(taken)
-
-    def remember(self, taken: Taken, at: datetime) -> None:
-        """Nothing, once the token counts for this event alone."""
-        if not taken.once:
-            return
-        self._seen.setdefault(taken.once, (_digest(taken), at))
-        while self._seen:
-            _, seen_at = next(iter(self._seen.values()))
-            if len(self._seen) <= _MOST_TOKENS and at - seen_at <= 2 * proof.OLDEST:
-                break
-            self._seen.popitem(last=False)
-
-
-def _digest(taken: Taken) -> bytes:
-    return hashlib.sha256(b"\n".join(one.raw for one in taken.arrivals)).digest()
+    if isinstance(taken, Refused) or not taken.once:
+        return True
+    event = b"\n".join(one.raw for one in taken.arrivals)
+    with store.writing() as tx:
+        return hook_tokens.claim(tx, name, taken.once, event, at)

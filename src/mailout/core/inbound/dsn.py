@@ -2,7 +2,8 @@ r"""Delivery status notifications: who failed, and in which words and codes.
 
 `message/delivery-status` is blocks of fields between blank lines: the first about the message,
 then one for each recipient. Makers forget the first, put blank lines in the middle, encode the
-part, name it `message/global-delivery-status`, or send it as plain text.
+part, name it `message/global-delivery-status`, or send it as plain text. OpenSMTPD calls the end of
+all tries a delay.
 
 Standards: RFC 3464 2 (blocks and fields), RFC 6533 (UTF-8), RFC 3461 4 (xtext), RFC 3463 (codes).
 """
@@ -10,7 +11,7 @@ Standards: RFC 3464 2 (blocks and fields), RFC 6533 (UTF-8), RFC 3461 4 (xtext),
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailout.core.inbound.mail import Fields, Mail, fields_of
 
@@ -21,6 +22,7 @@ _BLANK_LINES = re.compile(r"\n[ \t]*\n\s*")
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
 _UNICODE = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 _ACTION = re.compile(r"[a-z]{1,20}")
+_EXPIRED = re.compile(r"(?m)^[^\n]{3,320}: Envelope expired[ \t\r]{0,9}$")
 _LOOSE = re.compile(r"(?mi)^(?:final|original)-recipient[ \t]{0,9}:")
 
 
@@ -39,11 +41,15 @@ class Told:
     remote: str
 
 
-def told(mail: Mail) -> tuple[Told, ...]:
-    """What the notifications among a mail's parts say, recipient by recipient."""
+def told(mail: Mail, words: str = "") -> tuple[Told, ...]:
+    """What the notifications among a mail's parts say, recipient by recipient; `words` are those
+    that stand before them."""
     found: list[Told] = []
     for part in mail.of_type(*TYPES):
         found += _blocks(part.text)
+    if _EXPIRED.search(words):
+        # Below it stands that this is only temporary.
+        found = [replace(one, action="failed", diagnostic="Envelope expired") for one in found]
     return tuple(found[:_MOST_RECIPIENTS])
 
 

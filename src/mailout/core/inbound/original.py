@@ -27,7 +27,8 @@ _DASHED = re.compile(
     r"|原始邮件|原邮件|元のメッセージ|オリジナル)"
 )
 _PLAIN = re.compile(
-    r"(?mi)^[ \t]{0,4}(?:original (?:message|mail) follows\.?|the original message (?:follows"
+    r"(?mi)^[ \t]{0,4}(?:below is a copy of the original message"
+    r"|original (?:message|mail) follows\.?|the original message (?:follows"
     r"|was attached)"
     r"|(?:your|the) (?:original )?(?:message|mail)(?: \w{1,12})? (?:follows|is attached"
     r"|is enclosed)"

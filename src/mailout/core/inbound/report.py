@@ -91,7 +91,7 @@ def walk(raw: bytes, rules: Rules, known: Known | None = None, depth: int = 0) -
     text = _own_text(mail)
     words, below = original.split_text(text)
     words = words[:_MOST_WORDS]
-    seen = look(mail, words, text, dsn.told(mail))
+    seen = look(mail, words, text, dsn.told(mail, words))
     kind = kind_of(seen, rules)
     if not seen.told and kind in (Kind.BOUNCE, Kind.DELAY, Kind.OTHER):
         # Gateways leave a notification's fields in plain text, or wrap it in a mail of their own.
@@ -254,12 +254,14 @@ def _said_of(words: str, people: Sequence[str]) -> dict[str, str]:
     )
     said: dict[str, str] = {}
     row: list[str] = []
-    for (start, who), (end, _) in pairwise([*named, (len(words), "")]):
+    for (start, who), (end, following) in pairwise([*named, (len(words), "")]):
         row.append(who)
         if end < len(words) and not _SAID.search(words, start + len(who), end):
             continue
+        # A reply names the recipient once more, and is not cut there.
+        text = words[start:end] + ("" if following == who else "\n")
         for one in dict.fromkeys(row):
-            said[one] = (said.get(one, "") + words[start:end] + "\n")[:_MOST_NEAR]
+            said[one] = (said.get(one, "") + text)[:_MOST_NEAR]
         row.clear()
     return said
 

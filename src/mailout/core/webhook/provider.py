@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -15,6 +16,14 @@ from mailout.core.webhook.settings import Login, Ready, SendGrid, Ses, SigningKe
 NAMES = ("ses", "sendgrid", "postmark", "mailgun", "brevo", "mailjet")
 """The providers whose notices are understood; also the last part of the address of each."""
 
+_RELAYS = {
+    "ses": r"email-smtp(?:-fips)?\.[a-z0-9.-]{1,60}\.amazonaws\.com",
+    "sendgrid": r"[a-z0-9.-]{1,60}\.sendgrid\.net",
+    "postmark": r"[a-z0-9.-]{1,60}\.postmarkapp\.com",
+    "mailgun": r"[a-z0-9.-]{1,60}\.mailgun\.org",
+    "brevo": r"[a-z0-9.-]{1,60}\.(?:brevo|sendinblue)\.com",
+    "mailjet": r"[a-z0-9.-]{1,60}\.mailjet\.com",
+}
 _LOGGED_IN = {
     "postmark": postmark.arrivals,
     "brevo": brevo.arrivals,
@@ -49,6 +58,13 @@ def arrivals(
     if isinstance(settings, Login) and name in _LOGGED_IN:
         return _LOGGED_IN[name](body, headers, settings, now)
     return FORGED
+
+
+def takes_mail_at(source: str, relay: str) -> bool:
+    """Whether a relay (`host:port`) is one of the provider whose notices come from that source."""
+    pattern = _RELAYS.get(source.removeprefix(WEBHOOK))
+    host = relay.rpartition(":")[0].lower()
+    return pattern is not None and re.fullmatch(pattern, host) is not None
 
 
 def read(source: str, raw: bytes, rules: Rules) -> Inbound:
