@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from mailout.core.errors import BadFile, place
+from mailout.roster.entry import RISKY
 from mailout.roster.reading import MAX_CELL, Broken, Row, Table, shown, text_lines
 from mailout.roster.source import Source
 
@@ -69,7 +70,8 @@ def _text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return value
+        # No spreadsheet wrote it: a quote before `=` is the value's own, and stays (`unquoted`).
+        return f"'{value}" if value[:1] == "'" and RISKY.match(value) else value
     if isinstance(value, list) and all(isinstance(one, str | int | float) for one in value):
         return ";".join(map(str, value))
     return json.dumps(value, ensure_ascii=False)

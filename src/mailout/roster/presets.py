@@ -13,6 +13,7 @@ that it does not name are found by their own names (`roster.columns`).
 | opt_in_time, confirm_time | evidence, kept with the words of consent |
 | bag | a JSON object or Python dict of custom fields |
 | email1 .. email4, bad1 .. bad4 | further addresses of a person, and whether each is bad |
+| edition, frequency | how they want their mail |
 | ip | dropped, and the report says so |
 """
 
@@ -44,6 +45,13 @@ def _signs(*each: str) -> tuple[frozenset[str], ...]:
     return tuple(frozenset(names.split(", ")) for names in each)
 
 
+OWN = Preset(
+    "mailout",
+    "mailout",
+    _signs("address, list, status, joined, edition, frequency"),
+    # Elsewhere a "frequency" is as well how often somebody donates.
+    {"address": "email", "edition": "edition", "frequency": "frequency"},
+)
 MAILCHIMP = Preset(
     "mailchimp",
     "Mailchimp",
@@ -191,7 +199,7 @@ NONE = Preset("none", "no preset", (), {})
 PRESETS = {
     preset.name: preset
     for preset in (
-        NATIONBUILDER, ACTION_NETWORK, MAILCHIMP, BUTTONDOWN, GHOST, SUBSTACK, CIVICRM,
+        OWN, NATIONBUILDER, ACTION_NETWORK, MAILCHIMP, BUTTONDOWN, GHOST, SUBSTACK, CIVICRM,
         PHPLIST, MAILMAN, LISTMONK, BEEHIIV, NONE,
     )
 }  # fmt: skip
