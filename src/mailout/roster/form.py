@@ -97,7 +97,7 @@ class Form:
         self.parts = [at for at in map(columns.at, ("first_name", "last_name")) if at >= 0]
         self.list = columns.at("list")
         spoken = ("language", "country", "tags", "status", "left", "dead", "blocked", "opted_in",
-                  "confirmed", "edition", "frequency")  # fmt: skip
+                  "confirmed", "lists", "edition", "frequency")  # fmt: skip
         self.told = tuple((what, at) for what in spoken for at in columns.positions.get(what, ()))
         self.places = [at for _, at in self.told]
         self.times = [
@@ -369,6 +369,8 @@ def _standing(what: str, cell: str, warnings: list[tuple[str, str]]) -> Standing
         if found is None:
             warnings.append((cell, "an unknown status; taken as pending"))
         return found or statuses.PENDING
+    if what == "lists":
+        return statuses.LEFT if cell.strip().lower() == "no lists" else statuses.ACTIVE
     said = statuses.yes(cell)
     if what in ("opted_in", "confirmed"):
         if said is None:
@@ -379,4 +381,6 @@ def _standing(what: str, cell: str, warnings: list[tuple[str, str]]) -> Standing
         return statuses.LEFT if what == "opted_in" else statuses.PENDING
     if said is False:  # anything but no: often it is the date
         return statuses.ACTIVE
+    if what == "dead" and "opt out" in cell.lower():  # CiviCRM's `On Hold Opt Out`
+        return statuses.LEFT
     return {"left": statuses.LEFT, "dead": statuses.DEAD, "blocked": statuses.BLOCKED}[what]
