@@ -65,7 +65,7 @@ def test_formulas_stand_for_what_they_came_to(take: Import) -> None:
     raw = workbook(["email", "name"], ["=LOWER(B2)", "a"], ["b@x.org", "=1+1"])
     report = accounted(take(raw))
     assert report.added == 1 and report.refused[0].row == 2
-    assert report.says == ("the file has formulas; what they last came to is taken",)
+    assert report.says == (sheet.FORMULAS,)
 
 
 def packed(**parts: bytes) -> bytes:
@@ -166,7 +166,10 @@ def test_a_json_list_may_stand_on_one_long_line() -> None:
     ("lines", "says"),
     [
         (b'{"email": "a@x.org", "age": ' + b"9" * 5000 + b"}\n", "a number of thousands of digits"),
-        (b'{"email": "a@x.org", "x": "' + b"x" * 300_000 + b'"}\n', "a line of more than 200000"),
+        (
+            b'{"email": "a@x.org", "x": "' + b"x" * 300_000 + b'"}\n',
+            "a line of JSON of more than 200000",
+        ),
         (b'{"email": \n', "x.jsonl:1: no JSON object: Expecting value"),
         (b'{"email": "a@x.org", "x": ' + b"[" * 60_000, "nested too deep"),
     ],

@@ -96,7 +96,10 @@ def _objects(source: Source) -> Iterator[tuple[int, object]]:
         return
     for number, line in chain([begun], lines):
         if is_cut(line):
-            yield number, Broken(number, shown(line), f"a line of more than {len(line)} characters")
+            yield (
+                number,
+                Broken(number, shown(line), f"a line of JSON of more than {len(line)} characters"),
+            )
             continue
         try:
             yield number, json.loads(line)
