@@ -54,12 +54,12 @@ def test_a_line_a_person_and_list(site: Site, store: Store, take: Import) -> Non
     take(head + '=cmd@x.org,"=1+1",ru,KZ,"b;a",\nb@x.org,"Böll, ""B""",,,,paused\n')
     take("email\nb@x.org\n", list_id="appeals")
     lines = exported(site, store).splitlines()
-    assert lines[0] == "address,name,language,country,tags,list,status,joined"
+    assert lines[0] == "address,name,language,country,tags,list,status,joined,edition,frequency"
     joined = "2026-11-24T12:00:00+00:00"
     assert lines[1:] == [
-        f"'=cmd@x.org,'=1+1,ru,KZ,a;b,bulletin,active,{joined}",
-        f'b@x.org,"Böll, ""B""",,,,appeals,active,{joined}',
-        f'b@x.org,"Böll, ""B""",,,,bulletin,paused,{joined}',
+        f"'=cmd@x.org,'=1+1,ru,KZ,a;b,bulletin,active,{joined},,",
+        f'b@x.org,"Böll, ""B""",,,,appeals,active,{joined},,',
+        f'b@x.org,"Böll, ""B""",,,,bulletin,paused,{joined},,',
     ]
     only = exported(site, store, Selection("bulletin", state=SubscriptionState.PAUSED))
     assert [line.split(",")[0] for line in only.splitlines()] == ["address", "b@x.org"]

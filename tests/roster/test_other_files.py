@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from mailout.core.errors import BadFile, MailoutError
 from mailout.core.site import Site
 from mailout.roster import importing, opening, sheet
+from mailout.roster.entry import unquoted
 from mailout.roster.reading import Broken, Row
 from mailout.store import people
 from mailout.store.engine import Store
@@ -64,7 +65,7 @@ def test_formulas_stand_for_what_they_came_to(take: Import) -> None:
     raw = workbook(["email", "name"], ["=LOWER(B2)", "a"], ["b@x.org", "=1+1"])
     report = accounted(take(raw))
     assert report.added == 1 and report.refused[0].row == 2
-    assert report.says == ("the file has formulas; what they last came to is taken",)
+    assert report.says == (sheet.FORMULAS,)
 
 
 def packed(**parts: bytes) -> bytes:
@@ -152,6 +153,45 @@ def test_json_lines(take: Import, store: Store) -> None:
     assert report.by_status == {"active": 2, "unsubscribed": 1}
     again = accounted(take(json.dumps(lines, indent=1)))
     assert (again.unchanged, again.refused_count) == (2, 1)
+
+
+def test_a_json_list_may_stand_on_one_long_line() -> None:
+    listed = json.dumps([{"email": f"p{number}@x.org"} for number in range(20_000)])
+    assert len(listed) > 400_000
+    found = rows(listed.encode())
+    assert len(found) == 20_000 and all(isinstance(row, Row) for row in found)
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (b'{"email": "a@x.org", "age": ' + b"9" * 5000 + b"}\n", "a number of thousands of digits"),
+        (
+            b'{"email": "a@x.org", "x": "' + b"x" * 300_000 + b'"}\n',
+            "a line of JSON of more than 200000",
+        ),
+        (b'{"email": \n', "x.jsonl:1: no JSON object: Expecting value"),
+        (b'{"email": "a@x.org", "x": ' + b"[" * 60_000, "nested too deep"),
+    ],
+)
+def test_json_lines_of_which_none_is_an_object_say_why(lines: bytes, says: str) -> None:
+    with pytest.raises(MailoutError, match=says):
+        rows(lines, "x.jsonl")
+    # And where another one is, they are rows that are refused.
+    broken, row = rows(lines.rstrip() + b'\n{"email": "b@x.org"}\n', "x.jsonl")
+    assert isinstance(broken, Broken) and broken.row == 1 and isinstance(row, Row)
+
+
+def test_a_value_that_no_program_means_is_named() -> None:
+    long = json.dumps({"email": "a@x.org", "name": "x" * 10_001})
+    zero = json.dumps({"email": "b@x.org", "name": "a\0b"})
+    whys = [row.why for row in rows(f"{long}\n{zero}\n".encode()) if isinstance(row, Broken)]
+    assert whys == ["10001 characters in `name` (at most 10000)", "a zero byte in `name`"]
+
+
+def test_a_quote_in_front_is_taken_off_a_spreadsheet_and_not_off_json() -> None:
+    found = rows(b'{"email": "a@x.org", "name": "\'=1"}\n{"email": "b@x.org", "name": "=1"}\n')
+    assert [unquoted(row.cells[1]) for row in found if isinstance(row, Row)] == ["'=1", "=1"]
 
 
 @settings(max_examples=150)

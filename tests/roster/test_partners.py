@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from command_line import CommandLine
 from mailout.config import keys
@@ -22,9 +25,9 @@ from mailout.core.suppression import SuppressionReason
 from mailout.preferences import joining
 from mailout.preferences.joining import SignUp
 from mailout.roster import partners, people, suppressing
-from mailout.store import letters, suppressions
+from mailout.store import letters, members, suppressions
 from mailout.store import partners as stored
-from mailout.store.engine import Store
+from mailout.store.engine import Store, Tx
 from roster_tools import NOW, Import, import_into
 
 ANNA, BORIS, CLARA = "Anna@Example.org", "boris@example.org", "clara@example.org"
@@ -126,9 +129,85 @@ def test_ending_it_frees_whom_nothing_else_holds(site: Site, store: Store, take:
     hashes = [partnership.hash_of(Address.parse(BORIS), three["harbour"])]
     lines = list(partnership.written(hashes, three["harbour"]))
     partners.take_in(site, store, "harbour", lines, "y.txt", NOW)
-    assert partners.forget(site, store, "riverside", NOW)
+    assert partners.forget(site, store, "riverside")
     assert held(site, store, ANNA, BORIS, CLARA) == {BORIS, CLARA}
-    assert not partners.forget(site, store, "riverside", NOW)
+    assert not partners.forget(site, store, "riverside")
+    with store.reading() as tx:
+        found = suppressions.of_key(tx, key(site, BORIS), [""])
+    assert [one.evidence for one in found] == ["harbour"]
+    assert partners.forget(site, store, "harbour")
+    assert held(site, store, ANNA, BORIS, CLARA) == {CLARA}
+
+
+def test_a_file_is_taken_in_by_pieces_and_gone_on_with(
+    shared: Site, store: Store, take: Import, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partners, "_PIECE", 2)
+    monkeypatch.setattr(stored, "_PAGE", 2)
+    everybody = [f"p{number}@example.org" for number in range(7)]
+    take("email\n" + "\n".join(everybody) + "\n")
+    writing, begun = Store.writing, 0
+
+    def breaking(self: Store) -> AbstractContextManager[Tx]:
+        nonlocal begun
+        begun += 1
+        if begun == 7:  # the partner, three pieces of hashes, two of people
+            raise KeyboardInterrupt
+        return writing(self)
+
+    monkeypatch.setattr(Store, "writing", breaking)
+    with pytest.raises(KeyboardInterrupt):
+        partners.take_in(shared, store, "riverside", written(*everybody[1:6]), "x.txt", NOW)
+    monkeypatch.setattr(Store, "writing", writing)
+    assert held(shared, store, *everybody) == {*everybody[1:4]}
+    # Whoever queues an issue then goes on with it first.
+    with store.writing() as tx:
+        assert stored.catch_up(tx, shared.keys.partners, NOW) == 2
+    assert held(shared, store, *everybody) == {*everybody[1:6]}
+    again = partners.take_in(shared, store, "riverside", written(*everybody), "x.txt", NOW)
+    assert (again.new, again.suppressed) == (2, 2)
+
+
+def test_hashes_that_come_while_people_are_looked_at_pass_over_nobody(
+    shared: Site, store: Store, take: Import, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored, "_PAGE", 1)
+    take(f"email\n{ANNA}\n{BORIS}\n{CLARA}\n")
+    secrets_ = shared.keys.partners
+    with store.writing() as tx:
+        stored.begin(tx, "riverside")
+        assert stored._piece(tx, secrets_, NOW) == 0
+    with store.writing() as tx:
+        hashes = [partnership.hash_of(Address.parse(one), SECRET) for one in (ANNA, CLARA)]
+        stored.add_hashes(tx, "riverside", hashes, NOW)
+    assert stored.catch_up_in_pieces(store, secrets_, NOW) == 2
+    assert held(shared, store, ANNA, BORIS, CLARA) == {ANNA, CLARA}
+
+
+def test_nobody_comes_in_between_the_look_and_the_end_of_the_queueing(
+    shared: Site, store: Store, take: Import
+) -> None:
+    take(f"email\n{ANNA}\n")
+    partners.take_in(shared, store, "riverside", written(BORIS), "x.txt", NOW)
+    if store.is_sqlite:
+        return  # it has one writer anyway
+    with store.writing() as tx:
+        stored.catch_up(tx, shared.keys.partners, NOW)
+        with pytest.raises((MailoutError, DBAPIError)), store.writing() as other:
+            other.execute(text("SET LOCAL lock_timeout = '50ms'"))
+            members.make(other, Address.parse(BORIS), key(shared, BORIS), NOW)
+
+
+def test_a_domain_that_is_lifted_leaves_whom_a_partner_named(
+    shared: Site, store: Store, take: Import
+) -> None:
+    take(f"email\n{ANNA}\n")
+    with store.writing() as tx:
+        suppressions.add_domain(tx, "example.org", NOW)
+    partners.take_in(shared, store, "riverside", written(ANNA), "x.txt", NOW)
+    with store.writing() as tx:
+        suppressions.lift_domain(tx, "example.org", "")
+    assert held(shared, store, ANNA) == {ANNA}
 
 
 @pytest.mark.parametrize(

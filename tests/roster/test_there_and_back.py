@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from command_line import CommandLine
 from mailout.config.site import read_site
 from mailout.core.address import Address
+from mailout.core.edition import CHOICES
 from mailout.core.errors import MailoutError
+from mailout.core.frequency import Frequency
 from mailout.core.site import Site
 from mailout.core.suppression import SuppressionReason
 from mailout.preferences import rights
@@ -35,6 +37,7 @@ KEPT, GONE = "anna@example.org", "anna@old.example.org"
 STATUSES = (
     "active", "pending", "paused", "unsubscribed", "complained", "bounced", "blocklisted",
 )  # fmt: skip
+OURS = dict.fromkeys(exporting.COLUMNS, "")
 _text = st.text(alphabet="abÄя =+-@'1,;\"", max_size=8).map(str.strip)
 _tag = st.text(alphabet="abcäя=+@.", min_size=1, max_size=6).map(str.lower)
 _person = st.fixed_dictionaries(
@@ -44,6 +47,8 @@ _person = st.fixed_dictionaries(
         "country": st.sampled_from(("", "DE", "KZ")),
         "tags": st.lists(_tag, max_size=3),
         "status": st.sampled_from(STATUSES),
+        "edition": st.sampled_from(CHOICES),
+        "frequency": st.sampled_from(sorted(Frequency)),
         "fields": st.fixed_dictionaries(
             {},
             optional={
@@ -82,7 +87,7 @@ def taken(site: Site, store: Store, raw: bytes, name: str) -> ImportReport:
 
 def lines(persons: Iterable[dict[str, object]]) -> bytes:
     return b"".join(
-        json.dumps({"email": f"p{number}@example.org", **one}).encode() + b"\n"
+        json.dumps({**OURS, "address": f"p{number}@example.org", **one}).encode() + b"\n"
         for number, one in enumerate(persons)
     )
 
@@ -120,13 +125,14 @@ def test_one_example_on_each_database(
         "branch": "oil, gas", "skills": ["Drawing", "oil, gas"], "delegate": False, "age": 4.0,
         "since": "2026-01-31", "home-town": "=Ust", "no-list-has-it": "12",
     }  # fmt: skip
+    chosen = {"edition": "low-data", "frequency": "urgent"}
     persons: list[dict[str, object]] = [
-        {"name": "=1+1", "tags": ["-t", "u"], "status": status, "fields": fields}
+        {"name": "=1+1", "tags": ["-t", "u"], "status": status, "fields": fields, **chosen}
         for status in STATUSES
     ]
     assert taken(site, store, lines(persons), "people.jsonl").added == len(STATUSES)
     (first, *_) = json.loads(written(site, store, Form.JSON))
-    assert first["fields"] == fields
+    assert first["fields"] == fields and first.items() >= chosen.items()
     said = [one["status"] for one in json.loads(written(site, store, Form.JSON))]
     assert said == list(STATUSES)
     other = sqlite_store()

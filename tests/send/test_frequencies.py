@@ -157,7 +157,9 @@ def test_a_pause_that_ends_while_an_issue_is_queued(desk: Desk, catcher: Catcher
 def weekly_digest(desk: Desk, name: str, *about: int) -> Dispatch:
     issue = desk.issue(name, flags=Flags(archived=False, digest="weekly"))
     missed = Missed(Frequency.WEEKLY, about)
-    return digest.order(desk.store, desk.site.lists["bulletin"], issue, missed, datetime.now(UTC))
+    return digest.order(
+        desk.store, desk.site.lists["bulletin"], issue, missed, datetime.now(UTC), {}
+    )
 
 
 def test_a_digest_goes_to_those_who_missed_what_it_tells(desk: Desk, catcher: Catcher) -> None:

@@ -246,9 +246,8 @@ def _ordered(
     if not issue.is_approved:
         with store.writing() as tx:
             issues.approve(tx, issue, now)
-    with store.writing() as tx:
-        partners.catch_up(tx, site.keys.partners, now)
-    return sends.order(store, mailing_list, issue, missed, now)
+    partners.catch_up_in_pieces(store, site.keys.partners, now)
+    return sends.order(store, mailing_list, issue, missed, now, site.keys.partners)
 
 
 def _missed(

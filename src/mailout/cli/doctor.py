@@ -33,7 +33,7 @@ from mailout.core.token import LEAVE_LENGTH
 from mailout.publish import sources
 from mailout.publish.compile import compile_issue
 from mailout.smtp.session import submit_all
-from mailout.store import schema
+from mailout.store import restored, schema
 
 _LONGEST_LINK = 70  # characters; longer header values get encoded by some programs
 _PATIENCE = 5  # seconds for a relay or a page to answer
@@ -107,6 +107,8 @@ def _checks(site: Site) -> Iterator[_Check]:
     yield _try("issues", lambda: sources.read_issues(site.root, language))
     yield _try("rules for what comes back", lambda: read_rules(site.root))
     yield _try("store", lambda: _store(site))
+    if problem := _unsettled(site):
+        yield _Check("restored", problem)
     if not site.relays:
         yield _Check("relay", "config.toml has no [[relays]] table")
     for relay in site.relays:
@@ -160,6 +162,15 @@ def _try(name: str, check: Callable[[], object]) -> _Check:
 def _store(site: Site) -> None:
     with opened(site) as store:
         schema.require_newest(store)
+
+
+def _unsettled(site: Site) -> str:
+    """What keeps a store that came out of a backup from sending; empty for any other, and for one
+    that cannot be looked at: that is said already."""
+    with suppress(MailoutError), opened(site) as store, store.reading() as tx:
+        if made_at := restored.since(tx):
+            return f"{restored.unsettled(made_at)}. {restored.TO_SETTLE}"
+    return ""
 
 
 def _greet(site: Site, relay: Relay) -> None:

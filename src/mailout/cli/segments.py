@@ -109,7 +109,8 @@ def _asked(site: Site, name: str | None, rule: str | None, list_id: str) -> Aske
 
 def _print(count: Count, asked: Asked) -> None:
     say(f"{asked}: {count.rule}")
-    say(f"{count.matching} people on the list; an issue would go to {count.mailed} of them now.")
+    people = "1 person" if count.matching == 1 else f"{count.matching} people"
+    say(f"{people} on the list; an issue would go to {count.mailed} of them now.")
     rows = [(language or "(none)", number) for language, number in count.by_language.items()]
     rows += [(f"left out: {why}", number) for why, number in count.left_out.items()]
     if rows:

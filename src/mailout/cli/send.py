@@ -220,6 +220,7 @@ def _begin(site: Site, store: Store, order: _Order, issue: Issue, dispatch: Disp
         _approve_anew(site, store, order, issue)
     elif why and not order.yes:
         ask_for_count(plan.preview(store, _choice(order, issue), now).total)
+    partners.catch_up_in_pieces(store, site.keys.partners, now)
     with store.writing() as tx:
         partners.catch_up(tx, site.keys.partners, now)
         plan.enqueue(tx, order.mailing_list, dispatch, now)

@@ -24,7 +24,7 @@ from mailout.cli.reports import (
     slowed_words,
 )
 from mailout.core.site import Site
-from mailout.store import issues
+from mailout.store import issues, restored
 from mailout.store.engine import Tx
 
 
@@ -47,6 +47,7 @@ def status_command(context: click.Context, issue: str | None, as_json_: bool) ->
                 if as_json_:
                     as_json({"issue": None, "deliveries": {}, "dispatches": [], **around})
                 else:
+                    _say_unsettled(around)
                     say("No issue has been compiled yet.")
                     _say_around(around, site)
                 return
@@ -59,6 +60,7 @@ def status_command(context: click.Context, issue: str | None, as_json_: bool) ->
     if as_json_:
         as_json({**report, **around})
         return
+    _say_unsettled(around)
     say(f"{found.name} of the list {found.list_id}: {found.state.value}")
     counts = {state: n for state, n in report["deliveries"].items() if n}
     if counts:
@@ -79,11 +81,19 @@ def status_command(context: click.Context, issue: str | None, as_json_: bool) ->
 def _around(tx: Tx, now: datetime) -> dict[str, Any]:
     """What is told with any issue, since it is of none."""
     return {
+        "restored_from": restored.since(tx),
         "slow_providers": slowed_report(tx, now),
         "inbound": inbound_report(tx, now),
         "letters": letters_report(tx),
         "alerts": alert_report(tx, now),
     }
+
+
+def _say_unsettled(around: Mapping[str, Any]) -> None:
+    """Prints first of all why nothing is sent, where a restore has to be looked at."""
+    if made_at := around["restored_from"]:
+        what = restored.unsettled(made_at)
+        say(f"{what[0].upper()}{what[1:]}. {restored.TO_SETTLE}\n")
 
 
 def _say_around(around: Mapping[str, Any], site: Site) -> None:

@@ -18,6 +18,7 @@ from mailout.cli.subscribers_import import (
     imports_command,
     undo_command,
 )  # fmt: skip
+from mailout.cli.subscribers_notes import import_notes
 from mailout.cli.subscribers_people import list_, show_
 from mailout.cli.subscribers_people_change import (
     add_,
@@ -44,7 +45,7 @@ def subscribers_command() -> None:
 for command in (
     list_, show_, add_, edit_, tag_, note_, merge_, export_, ask_pending,
     edition_, frequency_, pause_, resume_, reasons_,
-    import_command, imports_command, undo_command,
+    import_command, import_notes, imports_command, undo_command,
 ):  # fmt: skip
     subscribers_command.add_command(command)
 

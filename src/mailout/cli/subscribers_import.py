@@ -106,7 +106,7 @@ def import_command(
         dry_run=dry_run,
     )
     name = "standard input" if file == "-" else Path(file).name
-    with opened(site) as store, _readable(file) as source:
+    with opened(site) as store, readable(file) as source:
         if guide:
             order = guided(site, order, source, name)
         order = replace(order, consent=consented(consent, "these people"))
@@ -253,7 +253,7 @@ def consented(given: str | None, who: str) -> str:
 
 
 @contextmanager
-def _readable(file: str) -> Iterator[BinaryIO]:
+def readable(file: str) -> Iterator[BinaryIO]:
     """The file, opened so that it can be read twice; a pipe is read into memory."""
     if file == "-":
         yield io.BytesIO(sys.stdin.buffer.read())

@@ -164,7 +164,7 @@ def partner(
         raise UsageError(f"a partner cannot be called `{name}`: use a-z, 0-9 and hyphens")
     if end:
         with opened(site) as store:
-            had = partners.forget(site, store, name, datetime.now(UTC))
+            had = partners.forget(site, store, name)
         if not had and name not in site.keys.partners:
             raise partners.no_partner(site, name)
         keys.set_partner(site.root, name, "")

@@ -24,6 +24,9 @@ class Frequency(StrEnum):
     URGENT = "urgent"
 
 
+LESS_AND_LESS = (Frequency.EVERY, Frequency.WEEKLY, Frequency.MONTHLY, Frequency.URGENT)
+"""All of them, from the one with most mail to the one with least."""
+
 DIGESTS = (Frequency.WEEKLY, Frequency.MONTHLY)
 """Frequencies whose readers get digests."""
 
@@ -31,6 +34,11 @@ MISSED = "digest"
 """Why a delivery is skipped whose reader waits for a digest."""
 
 _TOLD_IN = "in "
+
+
+def rarer(one: str, other: str) -> str:
+    """Of two frequencies the one with less mail."""
+    return max(one, other, key=[str(each) for each in LESS_AND_LESS].index)
 
 
 def told_in(digest: str) -> str:

@@ -39,7 +39,7 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
 }
 FIELDS = (
     "email", "name", "first_name", "last_name", "language", "country", "tags", "status", "left",
-    "opt_in_time", "ignore",
+    "opt_in_time", "edition", "frequency", "ignore",
 )  # fmt: skip
 """What `--map` can name, besides `fields.NAME`."""
 

@@ -60,10 +60,10 @@ def value_of(field: Field, name: str, typed: str) -> object:
     if not text:
         return None
     where = f"--set {name}"
-    if why := entry.harm(text, "the value"):
-        raise UsageError(why, where=where)
     if len(text) > _LONGEST:
         raise UsageError(f"the value is longer than {_LONGEST} characters", where=where)
+    if why := entry.harm(text, "the value"):
+        raise UsageError(why, where=where)
     try:
         return _value(field, text)
     except BadValue as error:

@@ -73,6 +73,14 @@ def _pair(text: str) -> tuple[str, str]:
 
 def note(site: Site, store: Store, address: str, text: str, now: datetime) -> Note:
     """The note about the person, which is kept until they are erased. Raises: MailoutError."""
+    words = note_words(text)
+    with store.writing() as tx:
+        number = notes.add(tx, found(tx, site, address).id, words, now)
+    return Note(number, words, now)
+
+
+def note_words(text: str) -> str:
+    """What was typed as a note, as it is kept. Raises: UsageError, if it cannot be."""
     words = text.strip().replace("\r\n", "\n")
     if not words:
         raise UsageError("the note is empty")
@@ -80,9 +88,7 @@ def note(site: Site, store: Store, address: str, text: str, now: datetime) -> No
         raise UsageError("the note holds a control character")
     if len(words) > _LONGEST:
         raise UsageError(f"the note is longer than {_LONGEST} characters")
-    with store.writing() as tx:
-        number = notes.add(tx, found(tx, site, address).id, words, now)
-    return Note(number, words, now)
+    return words
 
 
 def noted(site: Site, store: Store, address: str) -> list[Note]:

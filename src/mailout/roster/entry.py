@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
+from mailout.core import frequency
 from mailout.core.address import Address
 from mailout.core.errors import UsageError
 from mailout.core.message import BadHeader, safe
@@ -31,12 +32,19 @@ NO_FIELDS = "{}"
 """The fields of a person who has none, as they are stored."""
 
 
+Choice = tuple[str, str]
+"""How a person wants the mail of a list: edition and frequency, empty if the file does not say."""
+
+NO_CHOICE: Choice = ("", "")
+
+
 class Entry(NamedTuple):
     """One person as a file describes them; `key` identifies the address.
 
     Empty name, language and country mean that the file does not say. `suppressed` is why
     nobody may mail them, `agreed` what proves when they agreed, `fields` are custom ones,
-    `cells` the row as it stood, `known_mark` what `mark` gives, where it is worked out already.
+    `cells` the row as it stood, `known_mark` what `mark` gives, where it is worked out already,
+    `choice` how they want their mail.
     """
 
     number: int
@@ -52,6 +60,7 @@ class Entry(NamedTuple):
     fields: tuple[tuple[str, object], ...] = ()
     cells: tuple[str, ...] = ()
     known_mark: str = ""
+    choice: Choice = NO_CHOICE
 
     @property
     def mark(self) -> str:
@@ -66,13 +75,24 @@ class Entry(NamedTuple):
         return json.dumps(dict(self.fields), ensure_ascii=False) if self.fields else NO_FIELDS
 
     def united(self, later: Entry) -> Entry:
-        """This entry with the tags of a later row of the same address and the stricter state."""
+        """This entry with the tags of a later row of the same address, the stricter state and
+        the rarer mail."""
         state, suppressed = strictest(
             Standing(self.state, self.suppressed), Standing(later.state, later.suppressed)
         )
         return self._replace(
-            tags=self.tags | later.tags, state=state, suppressed=suppressed, known_mark=""
+            tags=self.tags | later.tags,
+            state=state,
+            suppressed=suppressed,
+            known_mark="",
+            choice=narrowed(self.choice, later.choice),
         )
+
+
+def narrowed(held: Choice, said: Choice) -> Choice:
+    """The choice that holds once another one is said: mail gets rarer and never more; an edition
+    that was chosen stays."""
+    return held[0] or said[0], frequency.rarer(held[1], said[1])
 
 
 def mark(

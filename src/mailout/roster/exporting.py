@@ -31,7 +31,10 @@ from mailout.store.batch import KEYS, chunks
 from mailout.store.engine import Store, Tx
 from mailout.store.extracts import Row
 
-COLUMNS = ("address", "name", "language", "country", "tags", "list", "status", "joined")
+COLUMNS = (
+    "address", "name", "language", "country", "tags", "list", "status", "joined", "edition",
+    "frequency",
+)  # fmt: skip
 OWN = "fields."
 """Before the name of a list's own field."""
 

@@ -16,10 +16,12 @@ from typing import NamedTuple
 from mailout.catalogue import is_country
 from mailout.core import language
 from mailout.core.address import BadAddress, Parser
+from mailout.core.edition import CHOICES
+from mailout.core.frequency import Frequency
 from mailout.core.segment import RESERVED, Field
 from mailout.roster import own, statuses
 from mailout.roster.columns import Columns
-from mailout.roster.entry import Entry, harm, tags_of, unquoted
+from mailout.roster.entry import NO_CHOICE, Choice, Entry, harm, narrowed, tags_of, unquoted
 from mailout.roster.reading import Broken, Row, shown
 from mailout.roster.statuses import Standing, strictest
 
@@ -48,6 +50,7 @@ class Taken(NamedTuple):
     standing: Standing
     warnings: tuple[tuple[str, str], ...]
     bad: tuple[str, str]
+    choice: Choice
 
 
 @dataclass(slots=True)
@@ -94,7 +97,7 @@ class Form:
         self.parts = [at for at in map(columns.at, ("first_name", "last_name")) if at >= 0]
         self.list = columns.at("list")
         spoken = ("language", "country", "tags", "status", "left", "dead", "blocked", "opted_in",
-                  "confirmed")  # fmt: skip
+                  "confirmed", "lists", "edition", "frequency")  # fmt: skip
         self.told = tuple((what, at) for what in spoken for at in columns.positions.get(what, ()))
         self.places = [at for _, at in self.told]
         self.times = [
@@ -158,7 +161,7 @@ class Form:
             return Broken(number, shown(typed), why, cells)
         rest = tuple([cells[at] for at in self.places])
         taken = self.remembered.get(rest) or self._take(rest)
-        language, country, tags, standing, told, bad = taken
+        language, country, tags, standing, told, bad, choice = taken
         if bad[1]:
             return Broken(number, shown(bad[0]), bad[1], cells)
         for value, why in told:
@@ -170,7 +173,7 @@ class Form:
             fields = self._fields(row, warnings)
         return Entry(
             number, address, key, name, language, country, tags, state, suppressed, agreed,
-            fields, cells if self.keep_cells else (),
+            fields, cells if self.keep_cells else (), "", choice,
         )  # fmt: skip
 
     def _no_address(self, cells: tuple[str, ...], typed: str, error: BadAddress) -> str:
@@ -186,7 +189,7 @@ class Form:
         """What the cells of `told` say, remembered for the next row with the same ones."""
         warnings: list[tuple[str, str]] = []
         code = country = ""
-        tags, standing, bad = self.tags, self.standing, ("", "")
+        tags, standing, bad, choice = self.tags, self.standing, ("", ""), NO_CHOICE
         for (what, _), typed in zip(self.told, rest, strict=True):
             cell = unquoted(typed)
             if what == "language":
@@ -198,6 +201,8 @@ class Form:
                 tags |= more
                 if why and not bad[1]:
                     bad = (cell, why)
+            elif what in ("edition", "frequency"):
+                choice = narrowed(choice, _choice(what, cell, warnings))
             else:
                 standing = strictest(standing, _standing(what, cell, warnings))
         if self._contradict(rest, standing):
@@ -207,7 +212,7 @@ class Form:
             )  # fmt: skip
         if len(self.remembered) >= _MOST_REMEMBERED:
             self.remembered.clear()
-        taken = Taken(code, country, tags, standing, tuple(warnings), bad)
+        taken = Taken(code, country, tags, standing, tuple(warnings), bad, choice)
         self.remembered[rest] = taken
         return taken
 
@@ -346,6 +351,17 @@ def _country(typed: str, warnings: list[tuple[str, str]]) -> str:
     return code
 
 
+def _choice(what: str, cell: str, warnings: list[tuple[str, str]]) -> Choice:
+    """What one cell says of how the person wants their mail."""
+    word = cell.strip().lower()
+    known = CHOICES if what == "edition" else tuple(map(str, Frequency))
+    if word not in known:
+        few = ", ".join(filter(None, known))
+        warnings.append((cell, f"no {what} ({few}); what the person has stays"))
+        return NO_CHOICE
+    return (word, "") if what == "edition" else ("", word)
+
+
 def _standing(what: str, cell: str, warnings: list[tuple[str, str]]) -> Standing:
     """What one cell says of where the person stands."""
     if what == "status":
@@ -353,6 +369,8 @@ def _standing(what: str, cell: str, warnings: list[tuple[str, str]]) -> Standing
         if found is None:
             warnings.append((cell, "an unknown status; taken as pending"))
         return found or statuses.PENDING
+    if what == "lists":
+        return statuses.LEFT if cell.strip().lower() == "no lists" else statuses.ACTIVE
     said = statuses.yes(cell)
     if what in ("opted_in", "confirmed"):
         if said is None:
@@ -363,4 +381,6 @@ def _standing(what: str, cell: str, warnings: list[tuple[str, str]]) -> Standing
         return statuses.LEFT if what == "opted_in" else statuses.PENDING
     if said is False:  # anything but no: often it is the date
         return statuses.ACTIVE
+    if what == "dead" and "opt out" in cell.lower():  # CiviCRM's `On Hold Opt Out`
+        return statuses.LEFT
     return {"left": statuses.LEFT, "dead": statuses.DEAD, "blocked": statuses.BLOCKED}[what]

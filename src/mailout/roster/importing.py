@@ -13,6 +13,7 @@ goes on with the same import, and finds them unchanged.
 | new on the list | any state | recorded, with evidence |
 | on the list | paused or unsubscribed, and that is stricter | lowered |
 | on the list | anything else | the state stays |
+| on the list | rarer mail than they get, or an edition, and they chose none | taken |
 
 An import never raises consent: `pending` in a file is no withdrawal, `active` no confirmation
 of a person who is asked to confirm. A dead address, a complaint or a block is suppressed on all
@@ -35,7 +36,7 @@ from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
 from mailout.roster import entry, opening, own, reader, reading, sheets, statuses
 from mailout.roster.counting import Counts, ImportReport
-from mailout.roster.entry import Entry
+from mailout.roster.entry import NO_CHOICE, Choice, Entry
 from mailout.roster.evidence import Evidence, addresses_in, require_wording
 from mailout.roster.form import Form, Sheaf
 from mailout.roster.mending import Mend, RowReport
@@ -249,7 +250,8 @@ class _Import:
         known = intake.known(tx, keys, self.evidence.list_id)
         suppressed = intake.suppressed(tx, keys, self.evidence.list_id)
         domains = suppressions.domains_held(tx, self.evidence.list_id)
-        writes, said, counts = Writes(), {}, self.counts
+        chose = _chosen_before(tx, firsts, later, known)
+        writes, said, counts = Writes(chose), {}, self.counts
         for key, person in firsts.items():
             held, reason = known.get(key), suppressed.get(key)
             if (held is not None or reason is not None) and (why := why_not(person, held, reason)):
@@ -289,6 +291,7 @@ class _Import:
         if known is not None and known.state is not None and not why_not(both, known, suppressed):
             writes.lower(both, known)
             writes.give_tags(person.tags, known)
+            writes.choose(person, known)
             if person.suppressed is not None and suppressed is None:
                 writes.suppressed[person.key] = person.suppressed
         return _mark(both)
@@ -327,6 +330,17 @@ class _Import:
 
 
 _REFUSED = "-"
+
+
+def _chosen_before(
+    tx: Tx, firsts: Mapping[str, Entry], later: Mapping[str, Entry], known: Mapping[str, Known]
+) -> dict[int, Choice]:
+    """Edition and frequency of members of whom the file says either, by their subscriptions."""
+    said = [
+        key for people in (firsts, later) for key, one in people.items() if one.choice != NO_CHOICE
+    ]
+    ids = [known[key].subscription_id for key in said if key in known]
+    return intake.choices(tx, ids) if ids else {}
 
 
 def _leaves(person: Entry, known: Known | None) -> bool:

@@ -2,7 +2,7 @@
 
 | did | changes | taken back by |
 |---|---|---|
-| added | - (`mark` tells whether anybody changed the person since) | removing the person |
+| added | edition, frequency; `mark` tells whether the rest changed since | removing the person |
 | joined | the subscription's state, and what `changed` has | removing the subscription |
 | changed | pairs [before, after] by name, in `fields` too; `tags` given | what is still so |
 """
@@ -13,16 +13,24 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from mailout.roster.entry import Choice
 from mailout.store.imports import Did
 
 ADDED, JOINED, CHANGED = "added", "joined", "changed"
+CHOICES = ("edition", "frequency")
 
 Changes = dict[str, Any]
 
 
+def chosen(before: Choice, after: Choice) -> Changes:
+    """What changes of edition and frequency, as pairs."""
+    pairs = zip(CHOICES, before, after, strict=True)
+    return {what: [old, new] for what, old, new in pairs if old != new}
+
+
 def packed(changes: Changes) -> str:
     """Changes as they are stored."""
-    return json.dumps(changes, ensure_ascii=False)
+    return json.dumps(changes, ensure_ascii=False) if changes else "{}"
 
 
 def merged(before: Did, later: Did) -> Did:
@@ -31,9 +39,10 @@ def merged(before: Did, later: Did) -> Did:
     A person whom it added stays added, with the newer mark; of changed values the first
     before and the last after remain.
     """
-    if before.did == ADDED:
-        return Did(before.subscriber_id, ADDED, later.mark, before.changes)
     old, new = json.loads(before.changes), json.loads(later.changes)
+    if before.did == ADDED:
+        new = {what: pair for what, pair in new.items() if what in CHOICES}
+        return Did(before.subscriber_id, ADDED, later.mark, packed(_united(old, new)))
     return Did(before.subscriber_id, before.did, "", packed(_united(old, new)))
 
 

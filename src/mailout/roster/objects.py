@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from mailout.core.errors import BadFile, place
-from mailout.roster.reading import MAX_CELL, Broken, Row, Table, shown, text_lines
+from mailout.roster.entry import RISKY
+from mailout.roster.reading import MAX_CELL, Broken, Row, Table, is_cut, shown, text_lines
 from mailout.roster.source import Source
 
-_MOST_LIST = 20_000_000  # bytes of a list, which is read whole
+_MOST_LIST = 15_000_000  # bytes of a list, which is read whole
 _FIRST = 5000  # lines that are looked at for keys
 _MOST_KEYS = 500
 
@@ -41,6 +42,9 @@ def read(source: Source) -> Table:
         if len(first) >= _FIRST or len(keys) > _MOST_KEYS:
             break
     if not keys:
+        broken = next((one for _, one in first if isinstance(one, Broken)), None)
+        if broken is not None:
+            raise BadFile(broken.why, where=place(source.shown, broken.row))
         raise BadFile("there is no JSON object in it", where=source.shown)
     if len(keys) > _MOST_KEYS:
         raise BadFile(f"more than {_MOST_KEYS} different keys", where=source.shown)
@@ -58,10 +62,18 @@ def _rows(objects: Iterable[tuple[int, object]], names: tuple[str, ...]) -> Iter
             yield Broken(number, more[0], f"a key that none of the first {_FIRST} lines has")
         else:
             cells = tuple([_text(found.get(name)) for name in names])
-            if any(len(cell) > MAX_CELL or "\0" in cell for cell in cells):
-                yield Broken(number, "", f"a zero byte, or more than {MAX_CELL} characters")
-            else:
-                yield Row(number, cells)
+            yield _checked(number, names, cells)
+
+
+def _checked(number: int, names: tuple[str, ...], cells: tuple[str, ...]) -> Row | Broken:
+    """The row, refused for a value that no program means to write."""
+    for name, cell in zip(names, cells, strict=True):
+        if len(cell) > MAX_CELL:
+            why = f"{len(cell)} characters in `{shown(name, 40)}` (at most {MAX_CELL})"
+            return Broken(number, shown(cell), why)
+        if "\0" in cell:
+            return Broken(number, shown(cell), f"a zero byte in `{shown(name, 40)}`")
+    return Row(number, cells)
 
 
 def _text(value: object) -> str:
@@ -69,7 +81,8 @@ def _text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return value
+        # No spreadsheet wrote it: a quote before `=` is the value's own, and stays (`unquoted`).
+        return f"'{value}" if value[:1] == "'" and RISKY.match(value) else value
     if isinstance(value, list) and all(isinstance(one, str | int | float) for one in value):
         return ";".join(map(str, value))
     return json.dumps(value, ensure_ascii=False)
@@ -79,27 +92,43 @@ def _objects(source: Source) -> Iterator[tuple[int, object]]:
     lines = ((number, line) for number, line in text_lines(source) if line.strip())
     begun = next(lines, (1, ""))
     if begun[1].lstrip()[:1] == "[":
-        yield from _listed(source, chain([begun], lines))
+        yield from _listed(source)
         return
     for number, line in chain([begun], lines):
+        if is_cut(line):
+            yield (
+                number,
+                Broken(number, shown(line), f"a line of JSON of more than {len(line)} characters"),
+            )
+            continue
         try:
             yield number, json.loads(line)
         except (ValueError, RecursionError) as error:
-            why = getattr(error, "msg", "nested too deep")
-            yield number, Broken(number, shown(line.strip()), f"no JSON object: {why}")
+            yield number, Broken(number, shown(line.strip()), f"no JSON object: {_why(error)}")
 
 
-def _listed(source: Source, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, object]]:
+def _listed(source: Source) -> Iterator[tuple[int, object]]:
     if source.size > _MOST_LIST:
         raise BadFile(
             f"a JSON list of more than {_MOST_LIST // 1_000_000} MB",
             where=source.shown,
             fix="Write JSON lines: one object a line.",
         )
+    source.file.seek(source.skip)
     try:
-        found = json.loads("".join(line for _, line in lines))
+        found = json.loads(source.file.read().decode(source.encoding))
+    except UnicodeError:
+        raise BadFile("the file was changed while it was read", where=source.shown) from None
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None)
-        why = getattr(error, "msg", "nested too deep")
-        raise BadFile(f"no JSON: {why}", where=place(source.shown, line)) from None
+        raise BadFile(f"no JSON: {_why(error)}", where=place(source.shown, line)) from None
     yield from enumerate(found, 1)
+
+
+def _why(error: Exception) -> str:
+    """What is wrong with a text that is no JSON."""
+    if isinstance(error, RecursionError):
+        return "nested too deep"
+    if isinstance(error, json.JSONDecodeError):
+        return error.msg.removesuffix(" at")
+    return "a number of thousands of digits"

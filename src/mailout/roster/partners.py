@@ -16,6 +16,9 @@ from mailout.core.site import Site
 from mailout.store import partners
 from mailout.store.engine import Store
 
+_PIECE = 5000  # hashes
+_BYTES = 32  # of each
+
 
 @dataclass(frozen=True, slots=True)
 class Exported:
@@ -64,15 +67,25 @@ def export(site: Site, store: Store, name: str) -> Exported:
 def take_in(
     site: Site, store: Store, name: str, lines: Iterable[str], file: str, now: datetime
 ) -> Imported:
-    """What came of a partner's file, all of it or (if it raises) nothing.
+    """What came of a partner's file. One that is none changes nothing; one that is broken off
+    has hashes in, and the next try, or the next send, goes on.
 
     Hashes that came earlier stay. Raises: MailoutError, BadFile.
     """
     secret = secret_of(site, name)
-    hashes = partnership.read(lines, secret, file)
+    # Read to its end before anything is written; 32 MB for a million.
+    hashes = b"".join(map(bytes.fromhex, partnership.read(lines, secret, file)))
     with store.writing() as tx:
-        new = partners.take_in(tx, name, hashes, now)
-        return Imported(new, partners.catch_up(tx, site.keys.partners, now))
+        before = partners.begin(tx, name)
+    for start in range(0, len(hashes), _PIECE * _BYTES):
+        piece = hashes[start : start + _PIECE * _BYTES]
+        ends = range(_BYTES, len(piece) + 1, _BYTES)
+        with store.writing() as tx:
+            partners.add_hashes(tx, name, [piece[end - _BYTES : end].hex() for end in ends], now)
+    suppressed = partners.catch_up_in_pieces(store, site.keys.partners, now)
+    with store.reading() as tx:
+        new = next(one.hashes for one in partners.listed(tx) if one.name == name) - before
+    return Imported(new, suppressed)
 
 
 def listed(site: Site, store: Store) -> list[partners.Partner]:
@@ -84,10 +97,7 @@ def listed(site: Site, store: Store) -> list[partners.Partner]:
     return [found[name] for name in sorted(found)]
 
 
-def forget(site: Site, store: Store, name: str, now: datetime) -> bool:
+def forget(site: Site, store: Store, name: str) -> bool:
     """Whether anything had come from the partner; it suppresses nobody any more."""
     with store.writing() as tx:
-        gone = partners.forget(tx, name)
-        others = {one: key for one, key in site.keys.partners.items() if one != name}
-        partners.catch_up(tx, others, now)
-    return gone
+        return partners.forget(tx, name, site.keys.partners)

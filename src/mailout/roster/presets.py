@@ -13,6 +13,8 @@ that it does not name are found by their own names (`roster.columns`).
 | opt_in_time, confirm_time | evidence, kept with the words of consent |
 | bag | a JSON object or Python dict of custom fields |
 | email1 .. email4, bad1 .. bad4 | further addresses of a person, and whether each is bad |
+| lists | `No Lists`: they left |
+| edition, frequency | how they want their mail |
 | ip | dropped, and the report says so |
 """
 
@@ -44,6 +46,13 @@ def _signs(*each: str) -> tuple[frozenset[str], ...]:
     return tuple(frozenset(names.split(", ")) for names in each)
 
 
+OWN = Preset(
+    "mailout",
+    "mailout",
+    _signs("address, list, status, joined, edition, frequency"),
+    # Elsewhere a "frequency" is as well how often somebody donates.
+    {"address": "email", "edition": "edition", "frequency": "frequency"},
+)
 MAILCHIMP = Preset(
     "mailchimp",
     "Mailchimp",
@@ -67,10 +76,22 @@ MAILCHIMP = Preset(
 SUBSTACK = Preset(
     "substack",
     "Substack",
-    _signs("email disabled, active subscription", "email disabled, plan", "email disabled, expiry"),
-    {"email": "email", "email disabled": "left", "created at": "opt_in_time"},
+    _signs(
+        "email disabled, active subscription",
+        "email disabled, plan",
+        "email disabled, expiry",
+        "active subscription, expiry",
+        "emails received (6mo), start date",
+    ),
+    {
+        "email": "email",
+        "email disabled": "left",
+        "created at": "opt_in_time",
+        "start date": "opt_in_time",
+    },
     says="free readers have no active subscription and are subscribers all the same; only "
-    "email_disabled means that somebody left",
+    "email_disabled means that somebody left. The long export of the dashboard has no such "
+    "column: import the short one, too",
 )
 GHOST = Preset(
     "ghost",
@@ -143,6 +164,9 @@ CIVICRM = Preset(
         "is opt out": "left",
         "on hold": "dead",
         "email on hold": "dead",
+        "deceased": "left",
+        "is deceased": "left",
+        "deceased / closed": "left",
         "preferred language": "language",
     },
 )
@@ -155,6 +179,9 @@ NATIONBUILDER = Preset(
         "email opt in": "opted_in",
         "tag list": "tags",
         "primary country code": "country",
+        "do not contact": "left",
+        "is deceased": "left",
+        "banned at": "blocked",
         **{f"email{n}": f"email{n}" for n in (1, 2, 3, 4)},
         **{f"email{n} is bad": f"bad{n}" for n in (1, 2, 3, 4)},
     },
@@ -163,14 +190,30 @@ NATIONBUILDER = Preset(
 PHPLIST = Preset(
     "phplist",
     "phpList",
-    _signs("uniqid, blacklisted", "confirmed, blacklisted", "uniqid, htmlemail"),
+    _signs(
+        "email, list membership",
+        "is this subscriber blacklisted",
+        "is this subscriber confirmed",
+        "uniqid, blacklisted",
+        "confirmed, blacklisted",
+        "uniqid, htmlemail",
+    ),
+    # The export has titles for columns, a dump of the database their names.
     {
         "email": "email",
         "confirmed": "confirmed",
+        "is this subscriber confirmed": "confirmed",
+        "is the email of this user confirmed": "confirmed",
         "blacklisted": "blocked",
+        "is this subscriber blacklisted": "blocked",
+        "is this user blacklisted": "blocked",
         "disabled": "left",
+        "is this account disabled?": "left",
+        "list membership": "lists",
         "entered": "opt_in_time",
     },
+    says="export with the columns that tell who is confirmed and who is blacklisted: without them "
+    "nobody can see who left",
 )
 BEEHIIV = Preset(
     "beehiiv",
@@ -191,7 +234,7 @@ NONE = Preset("none", "no preset", (), {})
 PRESETS = {
     preset.name: preset
     for preset in (
-        NATIONBUILDER, ACTION_NETWORK, MAILCHIMP, BUTTONDOWN, GHOST, SUBSTACK, CIVICRM,
+        OWN, NATIONBUILDER, ACTION_NETWORK, MAILCHIMP, BUTTONDOWN, GHOST, SUBSTACK, CIVICRM,
         PHPLIST, MAILMAN, LISTMONK, BEEHIIV, NONE,
     )
 }  # fmt: skip

@@ -139,7 +139,7 @@ def _packed(sheaf: Sheaf, fraction: float) -> bytes:
             one.number, one.address.text, one.address.local, one.address.domain, one.key,
             one.name, one.language, one.country, one.tags, str(one.state),
             "" if one.suppressed is None else str(one.suppressed), one.agreed, one.fields,
-            one.cells, one.mark,
+            one.cells, one.mark, one.choice,
         )
         for one in sheaf.people.values()
     ]  # fmt: skip
@@ -156,11 +156,11 @@ def _unpacked(said: tuple[Any, ...]) -> Sheaf:
     found: dict[str, Entry] = {}
     for (
         number, text, local, domain, key, name, language, country, tags, state, reason, agreed,
-        fields, cells, mark,
+        fields, cells, mark, choice,
     ) in people:  # fmt: skip
         found[key] = Entry(
             number, Address(text, local, domain), key, name, language, country, tags,
-            _STATES[state], _REASONS[reason], agreed, fields, cells, mark,
+            _STATES[state], _REASONS[reason], agreed, fields, cells, mark, choice,
         )  # fmt: skip
     return Sheaf(
         found, rows, doubled, roles, doubles,

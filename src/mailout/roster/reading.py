@@ -105,9 +105,14 @@ def text_lines(source: Source) -> Iterator[tuple[int, str]]:
         line = next(lines, None)
         if line is None:
             return
-        if not _ends(line) and len(line) >= _MAX_RECORD:
+        if is_cut(line):
             lines.skip_rest()
         yield number, line
+
+
+def is_cut(line: str) -> bool:
+    """Whether this is the beginning of a monstrous line, all that `text_lines` gives of it."""
+    return not _ends(line) and len(line) >= _MAX_RECORD
 
 
 def shown(value: str, most: int = 80) -> str:

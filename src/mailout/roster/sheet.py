@@ -62,9 +62,15 @@ def read(source: Source) -> Table:
     header = next(rows, None)
     if header is None:
         raise BadFile("the first sheet is empty", where=source.shown)
-    says = ("the file has formulas; what they last came to is taken",) if has_formulas else ()
+    says = (FORMULAS,) if has_formulas else ()
     width = len(header.cells)
     return Table(header, "", (_even(row, width) for row in rows), says)
+
+
+FORMULAS = (
+    "the file has formulas; what they last came to is taken, and nothing where the program that "
+    "wrote it did not work them out: open it in a spreadsheet and save it, then import it"
+)
 
 
 def _none(shown_as: str) -> BadFile:

@@ -38,14 +38,15 @@ BLOCKED = Standing(SubscriptionState.UNSUBSCRIBED, SuppressionReason.BY_HAND)
 
 _WORDS: dict[Standing, str] = {
     # Buttondown's mailable kinds; Mailman's role and delivery status.
-    ACTIVE: "regular, premium, gifted, trialed, member",
-    PENDING: "unactivated, nonsubscribed, transactional, waiting, invited, upcoming, validating",
+    ACTIVE: "regular, premium, gifted, trialed, churning, past due, member",
+    PENDING: "unactivated, unpaid, nonsubscribed, transactional, waiting, invited, upcoming,"
+    " validating",
     PAUSED: "by user, by moderator",
     LEFT: "unsubscribe, opted out, optout, inactive, deleted, archived, removed, left",
     DEAD: "cleaned, bounced, bouncing, bounce, hard bounce, hard bounced, undeliverable, invalid,"
     " dead, by bounces",
     COMPLAINED: "complained, complaint, spam complaint, spam, abuse, reported as spam",
-    BLOCKED: "blocklisted, blacklisted, blocked, banned, suppressed",
+    BLOCKED: "blocklisted, blacklisted, blocked, banned, suppressed, spammy",
 }
 _STANDINGS = {
     word.strip(): standing for standing, words in _WORDS.items() for word in words.split(",")

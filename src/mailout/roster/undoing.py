@@ -29,7 +29,7 @@ from mailout.core.errors import UsageError
 from mailout.core.subscriber import Membership, Subscriber
 from mailout.core.subscription import SubscriptionState
 from mailout.roster import journal
-from mailout.roster.entry import mark
+from mailout.roster.entry import Choice, mark
 from mailout.store import consents, imports, intake, people
 from mailout.store import roster as stored
 from mailout.store.consents import Piece
@@ -64,6 +64,7 @@ class _Page:
     leave: list[int] = field(default_factory=list)
     states: dict[int, SubscriptionState] = field(default_factory=dict)
     details: list[tuple[str, str, str, str, int]] = field(default_factory=list)
+    choices: dict[int, Choice] = field(default_factory=dict)
     untag: dict[int, list[str]] = field(default_factory=dict)
     pieces: list[Piece] = field(default_factory=list)
     done: list[int] = field(default_factory=list)
@@ -147,7 +148,8 @@ def _take_back_person(
     state = str(here.state) if here is not None else ""
     fields = json.dumps(dict(person.fields), ensure_ascii=False)
     now = mark(person.name, person.language, person.country, fields, person.tags, state)
-    if here is None or now != did.mark or not _untouched(here, run):
+    changes = json.loads(did.changes)
+    if here is None or now != did.mark or not _untouched(here, run, changes):
         page.kept += 1
     elif mailed:
         _silence(page, run, person, place, here)
@@ -167,7 +169,7 @@ def _take_back_place(
     changes = json.loads(did.changes)
     here = _membership(person, run.list_id)
     _restore(page, person, changes)
-    if here is None or str(here.state) != changes["state"][1] or not _untouched(here, run):
+    if here is None or str(here.state) != changes["state"][1] or not _untouched(here, run, changes):
         page.kept += 1
     elif mailed:
         _silence(page, run, person, place, here)
@@ -183,8 +185,9 @@ def _take_back_values(
     changes = json.loads(did.changes)
     here = _membership(person, run.list_id)
     restored = _restore(page, person, changes)
+    restored |= here is not None and _choose_back(page, person, here, changes)
     before, after = changes.get("state", ("", ""))
-    if here is not None and str(here.state) == after and _untouched(here, run):
+    if here is not None and str(here.state) == after and _untouched(here, run, changes):
         page.states[place] = SubscriptionState(before)
         if after == str(_UNSUBSCRIBED):
             page.pieces.append(_piece(run, person, ConsentAction.RETURNED))
@@ -217,6 +220,21 @@ def _restore(page: _Page, person: Subscriber, changes: Mapping[str, Any]) -> boo
     return back
 
 
+def _choose_back(
+    page: _Page, person: Subscriber, here: Membership, changes: Mapping[str, Any]
+) -> bool:
+    """Whether edition or frequency are as they were before the import."""
+    held = (here.edition, here.frequency)
+    pairs = [changes.get(what, (None, None)) for what in journal.CHOICES]
+    back = [
+        before if now == after else now for now, (before, after) in zip(held, pairs, strict=True)
+    ]
+    if tuple(back) == held:
+        return False
+    page.choices[person.id] = (back[0], back[1])
+    return True
+
+
 def _silence(page: _Page, run: ImportRun, person: Subscriber, place: int, here: Membership) -> None:
     """Mail went to them: their links have to work, and nothing more may be sent."""
     if here.state is _UNSUBSCRIBED or here.state is _PENDING:
@@ -231,9 +249,10 @@ def _membership(person: Subscriber, list_id: str) -> Membership | None:
     return next((one for one in person.memberships if one.list_id == list_id), None)
 
 
-def _untouched(here: Membership, run: ImportRun) -> bool:
+def _untouched(here: Membership, run: ImportRun, changes: Mapping[str, Any]) -> bool:
     """Whether the subscription was last changed by the import, and its reader set nothing."""
-    if here.edition or here.frequency or here.paused_until is not None:
+    left = tuple(changes.get(what, ("", ""))[1] for what in journal.CHOICES)
+    if (here.edition, here.frequency) != left or here.paused_until is not None:
         return False
     return here.changed_at.astimezone(UTC).isoformat(timespec="microseconds") in run.times
 
@@ -246,6 +265,7 @@ def _piece(run: ImportRun, person: Subscriber, action: ConsentAction) -> Piece:
 def _apply(tx: Tx, run: ImportRun, page: _Page, now: datetime) -> None:
     consents.append_many(tx, run.list_id, now, page.pieces)
     intake.change_states(tx, page.states, now)
+    intake.change_choices(tx, run.list_id, page.choices)
     intake.change_details(tx, page.details)
     for subscriber_id, tags in page.untag.items():
         people.change_tags(tx, subscriber_id, (), tags)

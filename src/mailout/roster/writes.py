@@ -6,7 +6,7 @@ The decisions are those of the table in `roster.importing`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -15,7 +15,7 @@ from mailout.core.subscription import SubscriptionState, stricter
 from mailout.core.suppression import SuppressionReason
 from mailout.core.token import leave_tokens
 from mailout.roster import journal
-from mailout.roster.entry import Entry, mark
+from mailout.roster.entry import NO_CHOICE, Choice, Entry, mark, narrowed
 from mailout.roster.evidence import Evidence
 from mailout.store import consents, imports, intake
 from mailout.store.engine import Tx
@@ -51,13 +51,16 @@ def why_not(person: Entry, known: Known | None, suppressed: SuppressionReason | 
 
 @dataclass(slots=True)
 class Writes:
-    """The writes of one chunk so far."""
+    """The writes of one chunk so far. `chose` are edition and frequency of those subscriptions
+    (by id) of which the file says either."""
 
+    chose: Mapping[int, Choice] = field(default_factory=dict)
     newcomers: list[Entry] = field(default_factory=list)
     joining: list[tuple[Known, Entry]] = field(default_factory=list)
     details: list[tuple[str, str, str, str, int]] = field(default_factory=list)
     tags: list[tuple[int, str]] = field(default_factory=list)
     states: dict[int, SubscriptionState] = field(default_factory=dict)
+    choices: dict[int, Choice] = field(default_factory=dict)
     leaving: list[tuple[int, Entry]] = field(default_factory=list)
     suppressed: dict[str, SuppressionReason] = field(default_factory=dict)
     changes: dict[int, tuple[Known, journal.Changes]] = field(default_factory=dict)
@@ -81,6 +84,7 @@ class Writes:
             self.joining.append((known, person))
             return Came.ADDED
         changed |= self.lower(person, known)
+        changed |= self.choose(person, known)
         changed |= person.key in self.suppressed
         return Came.UPDATED if changed else Came.UNCHANGED
 
@@ -134,6 +138,16 @@ class Writes:
         self._changed(known)["state"] = [known.state.value, state.value]
         return True
 
+    def choose(self, person: Entry, known: Known) -> bool:
+        """Whether a known member is to have rarer mail, or an edition where they chose none."""
+        held = self.chose.get(known.subscription_id, NO_CHOICE)
+        choice = narrowed(held, person.choice)
+        if choice == held:
+            return False
+        self.choices[known.id] = choice
+        self._changed(known).update(journal.chosen(held, choice))
+        return True
+
     def _changed(self, known: Known) -> journal.Changes:
         return self.changes.setdefault(known.id, (known, {}))[1]
 
@@ -163,6 +177,8 @@ class Writes:
             ],
             now,
         )
+        came = {number: one.choice for number, one in joined if one.choice != NO_CHOICE}
+        intake.change_choices(tx, list_id, came | self.choices)
         intake.change_details(tx, self.details)
         intake.change_states(tx, self.states, now)
         pieces = [evidence.piece(number, one, one.state) for number, one in joined]
@@ -179,7 +195,7 @@ class Writes:
                 number,
                 journal.ADDED,
                 one.mark,
-                "{}",
+                journal.packed(journal.chosen(NO_CHOICE, one.choice)),
             )
             for number, one in members
         ]
@@ -209,7 +225,8 @@ class Writes:
 
     def _joined(self, known: Known, person: Entry) -> dict[str, Any]:
         _, said = self.changes.get(known.id, (known, {}))
-        return {**said, "state": ["", person.state.value]}
+        chosen = journal.chosen(NO_CHOICE, person.choice)
+        return {**said, **chosen, "state": ["", person.state.value]}
 
     def _mark(self, known: Known, said: journal.Changes) -> str:
         """The mark of a known person after these changes."""

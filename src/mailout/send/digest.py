@@ -6,13 +6,14 @@ nor a delivery of one without a note of what it tells.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from mailout.core.frequency import Frequency
 from mailout.core.mailing_list import MailingList
 from mailout.core.segment import Everyone
 from mailout.send import plan
-from mailout.store import digests, dispatches, issues, restored
+from mailout.store import digests, dispatches, issues, partners, restored
 from mailout.store.audiences import Choice
 from mailout.store.digests import Missed
 from mailout.store.dispatches import Dispatch
@@ -31,15 +32,22 @@ def choice(mailing_list: MailingList, issue_id: int, missed: Missed) -> Choice:
 
 
 def order(
-    store: Store, mailing_list: MailingList, issue: Issue, missed: Missed, now: datetime
+    store: Store,
+    mailing_list: MailingList,
+    issue: Issue,
+    missed: Missed,
+    now: datetime,
+    secrets: Mapping[str, bytes],
 ) -> Dispatch:
-    """The digest's dispatch with its deliveries, made now unless another run was faster."""
+    """The digest's dispatch with its deliveries, made now unless another run was faster.
+    `secrets` are those shared with partners, whose people are left out."""
     chosen = choice(mailing_list, issue.id, missed)
     with store.writing() as tx:
         issues.hold(tx, issue.id)
         for known in dispatches.of_issue(tx, issue.id):
             return known
         restored.refuse_unsettled(tx)
+        partners.catch_up(tx, secrets, now)
         made = dispatches.make(tx, chosen, segment=readers(missed.frequency), exclude="", now=now)
         plan.fill(tx, mailing_list, made, chosen, now)
         digests.tell(tx, issue, missed)

@@ -68,6 +68,7 @@ class Rounds:
             self._recovered_at = now
             if lost := recovery.recover(self.store, self.site, now):
                 self.tell("recovered", {"deliveries": lost})
+        partners.catch_up_in_pieces(self.store, self.site.keys.partners, now)
         with self.store.writing() as tx:
             self.pace.look(tx, now)
             deliveries.cancel_rest(tx, now)

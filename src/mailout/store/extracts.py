@@ -38,8 +38,8 @@ BLOCKED, DEAD, COMPLAINED = "blocklisted", "bounced", "complained"
 
 class Row(NamedTuple):
     """A line of an export: texts, all of them. `tags` are joined by `;`, `status` is the
-    subscription's state or the word for a suppression, `joined` is in ISO 8601, UTC; `fields` is
-    a JSON object."""
+    subscription's state or the word for a suppression, `joined` is in ISO 8601, UTC; `edition`
+    and `frequency` are those that the person chose; `fields` is a JSON object."""
 
     address: str
     name: str
@@ -49,6 +49,8 @@ class Row(NamedTuple):
     list_id: str
     status: str
     joined: str
+    edition: str
+    frequency: str
     fields: str
 
 
@@ -102,6 +104,8 @@ def _query(tx: Tx) -> Select[tuple[object, ...]]:
             SUBSCRIPTION.c.list_id,
             _status(tx, [everywhere.c.reason, here.c.reason]),
             (joined + "+00:00"),
+            SUBSCRIPTION.c.edition,
+            SUBSCRIPTION.c.frequency,
             as_type(SUBSCRIBER.c.fields, String)
             if dialect_of(tx) == "postgresql"
             else _text(SUBSCRIBER.c.fields),

@@ -15,12 +15,15 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 import psycopg
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
+from mailout.store.batch import KEYS, among, chunks
 from mailout.store.columns import dialect_of, stored_moment
 from mailout.store.engine import Tx
+from mailout.store.tables import SUBSCRIPTION
 
 _STATES = {state.value: state for state in SubscriptionState}
 _KEYS = 5000
@@ -180,6 +183,26 @@ def change_details(tx: Tx, rows: Sequence[tuple[str, str, str, str, int]]) -> No
         tx, "UPDATE subscriber SET name = ?, language = ?, country = ?, fields = ? WHERE id = ?",
         rows,
     )  # fmt: skip
+
+
+def choices(tx: Tx, subscription_ids: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Edition and frequency of these subscriptions, by their ids."""
+    found: dict[int, tuple[str, str]] = {}
+    for some in chunks(subscription_ids, KEYS):
+        query = select(SUBSCRIPTION.c.id, SUBSCRIPTION.c.edition, SUBSCRIPTION.c.frequency)
+        for row in tx.execute(query.where(among(tx, SUBSCRIPTION.c.id, some))):
+            found[row.id] = (row.edition, row.frequency)
+    return found
+
+
+def change_choices(tx: Tx, list_id: str, choices: Mapping[int, tuple[str, str]]) -> None:
+    """Nothing, once each person (by id) gets that edition of the list's mail, and that often."""
+    _each(
+        tx,
+        "UPDATE subscription SET edition = ?, frequency = ?"
+        " WHERE subscriber_id = ? AND list_id = ?",
+        [(*choice, subscriber_id, list_id) for subscriber_id, choice in choices.items()],
+    )
 
 
 def change_states(tx: Tx, states: Mapping[int, SubscriptionState], now: datetime) -> None:

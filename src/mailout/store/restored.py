@@ -24,6 +24,7 @@ from mailout.store.asked_tables import CHORE, LETTER
 from mailout.store.engine import Tx
 from mailout.store.tables import DELIVERY, DISPATCH, ISSUE
 
+TO_SETTLE = "`mailout settle` shows what to look at, and lets sending go on."
 _MARK = "settle what a backup lacks"  # as a chore, due since the backup was made
 
 
@@ -81,16 +82,20 @@ def settle(tx: Tx) -> None:
     tx.execute(delete(CHORE).where(CHORE.c.name == _MARK))
 
 
+def unsettled(made_at: datetime) -> str:
+    """What there is to say of a store that came out of a backup of that moment."""
+    return (
+        f"the store was restored from a backup of {made_at:%Y-%m-%d %H:%M} UTC: what was sent"
+        " after that is not in it, and would be sent again"
+    )
+
+
 def refuse_unsettled(tx: Tx) -> None:
     """Nothing. Raises: MailoutError if the store came out of a backup, and nobody has yet said
     that what it lacks is seen to."""
     made_at = since(tx)
     if made_at is not None:
-        raise MailoutError(
-            f"the store was restored from a backup of {made_at:%Y-%m-%d %H:%M} UTC: what was sent"
-            " after that is not in it, and would be sent again",
-            fix="`mailout settle` shows what to look at, and lets sending go on.",
-        )
+        raise MailoutError(unsettled(made_at), fix=TO_SETTLE)
 
 
 def open_ones(tx: Tx) -> Sequence[Open]:

@@ -1,0 +1,107 @@
+"""Words and columns by which other systems tell that somebody is not to be mailed, one by one."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailout.core.site import Site
+from mailout.store.engine import Store
+from other_systems import Bring, sources, standing, table
+
+PHPLIST = (
+    "id,Email,Is this subscriber confirmed,Is this subscriber blacklisted,Did this subscriber "
+    "manually confirm,Number of bounces,Entered,Last Modified,Send this subscriber HTML emails,"
+    "Is this account disabled?,Workplace,List Membership"
+)
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "blacklisted", "disabled", "lists", "expected"),
+    [
+        ("1", "0", "0", "bulletin appeals ", "active"),
+        ("0", "0", "0", "bulletin ", "pending"),
+        ("1", "1", "0", "bulletin ", "unsubscribed by hand"),
+        ("1", "0", "1", "bulletin ", "unsubscribed"),
+        ("1", "0", "0", "No Lists", "unsubscribed"),
+    ],
+)
+def test_phplist_names_its_columns_by_titles(
+    bring: Bring, store: Store, site: Site,
+    confirmed: str, blacklisted: str, disabled: str, lists: str, expected: str,
+) -> None:  # fmt: skip
+    row = ["7", "anna@x.org", confirmed, blacklisted, "1", "0", "2019-01-01 10:00:00", "", "1",
+           disabled, "Dock 4", lists]  # fmt: skip
+    report = bring(table(PHPLIST, row, delimiter="\t"), columns={"Workplace": "fields.workplace"})
+    assert (report.preset, report.delimiter, report.added) == ("phplist", "tab", 1)
+    assert standing(store, site, "anna@x.org") == expected
+    assert sources(store, site, "anna@x.org")[0].endswith("opted in 2019-01-01 10:00:00")
+    assert any("blacklisted" in line for line in report.says)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "expected"),
+    [
+        ("On Hold", "No", "active"), ("On Hold", "On Hold Bounce", "unsubscribed dead"),
+        ("On Hold", "On Hold Opt Out", "unsubscribed"), ("On Hold", "Yes", "unsubscribed dead"),
+        ("Is Deceased", "Yes", "unsubscribed"), ("Deceased / Closed", "0", "active"),
+    ],
+)  # fmt: skip
+def test_civicrm_knows_two_kinds_of_hold_and_the_dead(
+    bring: Bring, store: Store, site: Site, column: str, cell: str, expected: str
+) -> None:
+    head = f"Email,Do Not Email,No Bulk Emails (User Opt Out),{column}"
+    assert bring(table(head, ["a@x.org", "", "", cell])).preset == "civicrm"
+    assert standing(store, site, "a@x.org") == expected
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "expected"),
+    [
+        ("do_not_contact", "false", "active"), ("do_not_contact", "true", "unsubscribed"),
+        ("is_deceased", "true", "unsubscribed"),
+        ("banned_at", "2024-02-02T11:51:23-05:00", "unsubscribed by hand"),
+        ("unsubscribed_at", "2024-02-02T11:51:23-05:00", "unsubscribed"),
+        ("unsubscribed_at", "", "active"), ("do_not_call", "true", "active"),
+    ],
+)  # fmt: skip
+def test_nationbuilder_says_in_many_ways_that_somebody_is_not_to_be_mailed(
+    bring: Bring, store: Store, site: Site, column: str, cell: str, expected: str
+) -> None:
+    head = f"nationbuilder_id,email,email_opt_in,email1_is_bad,{column}"
+    assert bring(table(head, ["1", "a@x.org", "true", "false", cell])).preset == "nationbuilder"
+    assert standing(store, site, "a@x.org") == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "role", "expected"),
+    [
+        ("enabled", "member", "active"), ("by_user", "member", "paused"),
+        ("by_moderator", "member", "paused"), ("by_bounces", "member", "unsubscribed dead"),
+        ("unknown", "member", "pending"), ("enabled", "nonmember", "pending"),
+        ("enabled", "owner", "pending"), ("enabled", "moderator", "pending"),
+    ],
+)  # fmt: skip
+def test_mailman_tells_who_is_off_and_who_is_no_member(
+    bring: Bring, store: Store, site: Site, status: str, role: str, expected: str
+) -> None:
+    head = "email,display_name,delivery_mode,delivery_status,role,bounce_score"
+    assert bring(table(head, ["a@x.org", "A", "regular", status, role, "0"])).added == 1
+    assert standing(store, site, "a@x.org") == expected
+
+
+def test_substack_has_a_long_and_a_short_export(bring: Bring, store: Store, site: Site) -> None:
+    long = table(
+        "Email,Name,Stripe plan,Cancel date,Start date,Emails received (6mo),Country,Type",
+        ["a@x.org", "Anna", "", "", "2024-03-04T05:06:07Z", "12", "DE", "Free"],
+    )
+    report = bring(long)
+    assert report.preset == "substack" and any("the short one, too" in one for one in report.says)
+    assert sources(store, site, "a@x.org")[0].endswith("opted in 2024-03-04T05:06:07Z")
+    short = table(
+        "email,active_subscription,expiry,plan,email_disabled,created_at,first_payment_at",
+        ["a@x.org", "false", "", "other", "true", "2024-03-04T05:06:07.000Z", ""],
+    )
+    assert bring(short).preset == "substack"
+    assert standing(store, site, "a@x.org") == "unsubscribed"
+    named = table("email,name,active_subscription,expiry,created_at", ["b@x.org", "B", "", "", ""])
+    assert bring(named).preset == "substack"
