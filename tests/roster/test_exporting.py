@@ -27,6 +27,7 @@ from mailout.roster.exporting import Form, harmless
 from mailout.roster.selecting import Selection
 from mailout.store import export_log, members, suppressions
 from mailout.store.engine import Store
+from mailout.store.extracts import Row
 from roster_tools import NOW, Import, import_into
 
 DANGEROUS = "=+-@\t\r\n＝＋－＠"
@@ -46,6 +47,44 @@ def written(site: Site, store: Store, selection: Selection, form: Form, reason: 
 def test_harmless_cells_are_read_back(cell: str) -> None:
     assert unquoted(harmless(cell)) == cell
     assert not harmless(cell).startswith(tuple(DANGEROUS))
+
+
+_CELLS = st.sampled_from(["", "a", "b;c", "=1", "'+2", "d,e", 'f"g', "h\ni", "j\rk", "\\", "ж"])
+_FIELDS = st.sampled_from(["{}", '{"branch": "rail"}', '{"branch": "=x,y", "signatory": "Z"}'])
+_ROWS = st.lists(st.tuples(*[_CELLS] * len(exporting.COLUMNS), _FIELDS), max_size=4)
+
+
+@given(st.lists(_ROWS, max_size=3))
+def test_what_is_written_quickly_is_what_a_writer_of_csv_and_json_writes(
+    batches: list[list[tuple[str, ...]]],
+) -> None:
+    # The columns between the addresses' own words hold codes and times of ours.
+    ours = ("a", "ru", "KZ", "b;c", "list", "active", "now", "", "weekly")
+    typed = (0, 1, 4)
+    some = [
+        [
+            Row(*[row[at] if at in typed else ours[at % 9] for at in range(10)], row[-1])
+            for row in rows
+        ]
+        for rows in batches
+    ]
+    expected = io.StringIO()
+    writer = csv.writer(expected)
+    writer.writerow([*exporting.COLUMNS, "fields.branch"])
+    lines = []
+    for row in (row for rows in some for row in rows):
+        fields = json.loads(row.fields)
+        writer.writerow([harmless(cell) for cell in (*row[:-1], fields.get("branch", ""))])
+        fields.pop("signatory", None)
+        entry = dict(zip(exporting.COLUMNS, row, strict=False))
+        entry |= {"tags": row.tags.split(";") if row.tags else []}
+        lines.append(entry | ({"fields": fields} if fields else {}))
+    # Batches without rows do not come.
+    full = [rows for rows in some if rows]
+    assert "".join(exporting.texts(full, ["branch"], Form.CSV)) == expected.getvalue()
+    said = "".join(exporting.texts(full, [], Form.JSON_LINES))
+    assert said == "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    assert json.loads("".join(exporting.texts(full, [], Form.JSON))) == lines
 
 
 def test_a_line_a_person_and_list(site: Site, store: Store, take: Import) -> None:

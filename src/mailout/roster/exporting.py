@@ -17,13 +17,16 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
+from json.encoder import encode_basestring as quoted  # a text as JSON, letters as they are
+from operator import itemgetter
 from typing import BinaryIO
 
 from mailout.core.errors import UsageError
 from mailout.core.site import Site
 from mailout.core.subscriber import Subscriber
 from mailout.roster import selecting, workbook
-from mailout.roster.entry import RISKY
+from mailout.roster.entry import NO_FIELDS, RISKY
 from mailout.roster.selecting import Chosen, Selection
 from mailout.store import export_log, extracts
 from mailout.store import roster as bulk
@@ -40,6 +43,10 @@ OWN = "fields."
 
 _NOT_EXPORTED = "signatory"  # how somebody is named in public: `mailout signatories` lists it
 _FIRST = frozenset("'=+-@\t\r\n＝＋－＠")
+_TYPED = tuple(map(COLUMNS.index, ("address", "name", "tags")))
+"""Where people's own words stand; the other cells are codes and times of ours."""
+_JOINED = COLUMNS.index("joined")
+_MOST_WRITTEN = 50_000
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 Batches = Iterable[Sequence[Row]]
@@ -74,7 +81,7 @@ def write(
         batches = log.counting(extracts.rows(tx, chosen.list_id, chosen.conditions(tx, site)))
         own = _own_fields(tx)
         if form is Form.XLSX:
-            workbook.write([*COLUMNS, *_heads(own)], (_cells(some, own) for some in batches), out)
+            workbook.write([*COLUMNS, *_heads(own)], map(_Lines(own).cells, batches), out)
         else:
             for text in texts(batches, own, form):
                 out.write(text.encode())
@@ -142,14 +149,18 @@ class logged:
 def texts(batches: Batches, own: Sequence[str], form: Form) -> Iterator[str]:
     """An export as text, a batch at a time; `own` are the columns of fields in a CSV file."""
     if form is Form.CSV:
-        yield from _csv(batches, own)
-    elif form is Form.JSON_LINES:
+        yield _careful([[*COLUMNS, *_heads(own)]])
+        lines = _Lines(own)
+        yield from map(lines.text, batches)
+        return
+    objects = _Objects()
+    if form is Form.JSON_LINES:
         for some in batches:
-            yield "".join([_ENCODE(_object(row)) + "\n" for row in some])
+            yield "".join([objects.text(row) + "\n" for row in some])
     else:
         between = "[\n"
         for some in batches:
-            yield between + ",\n".join([_ENCODE(_object(row)) for row in some])
+            yield between + ",\n".join(map(objects.text, some))
             between = ",\n"
         yield "[]\n" if between == "[\n" else "\n]\n"
 
@@ -159,27 +170,55 @@ def harmless(cell: str) -> str:
     return f"'{cell}" if cell[:1] in _FIRST and RISKY.match(cell) else cell
 
 
-def _csv(batches: Batches, own: Sequence[str]) -> Iterator[str]:
-    yield _lines([[*COLUMNS, *_heads(own)]])
-    for some in batches:
-        yield _lines(_cells(some, own))
+class _Lines:
+    """Rows as lines of CSV, with a column for each of the fields `own`."""
+
+    def __init__(self, own: Sequence[str]) -> None:
+        self.commas, self.tails = len(COLUMNS) + len(own) - 1, _Tails(own)
+
+    def text(self, rows: Sequence[Row]) -> str:
+        """The rows as lines. Most need no quotes and hold nothing that a spreadsheet would run:
+        they are joined as they stand."""
+        many, tails = len(rows), self.tails
+        text = "\r\n".join([",".join(row[:-1] + tails[row[-1]]) for row in rows])
+        plain = '"' not in text and text.count(",") == many * self.commas
+        plain = plain and text.count("\n") == text.count("\r") == many - 1
+        if plain and not any(_starts(rows, at) & _FIRST for at in _TYPED):
+            return text + "\r\n"
+        return _careful(self.cells(rows))
+
+    def cells(self, rows: Sequence[Row]) -> Iterator[list[str]]:
+        """The cells of rows, made harmless."""
+        first, risky, tails = _FIRST, RISKY.match, self.tails
+        for row in rows:
+            cells = [f"'{cell}" if cell[:1] in first and risky(cell) else cell for cell in row[:-1]]
+            yield [*cells, *tails[row[-1]]]
 
 
-def _lines(rows: Iterable[Sequence[str]]) -> str:
+class _Tails(dict[str, tuple[str, ...]]):
+    """The cells of the fields `own`, made harmless, by all fields as they are stored: kept, as
+    many people have the same."""
+
+    def __init__(self, own: Sequence[str]) -> None:
+        self.own = own
+
+    def __missing__(self, fields: str) -> tuple[str, ...]:
+        if len(self) >= _MOST_WRITTEN:
+            self.clear()
+        held = json.loads(fields)
+        cells = self[fields] = tuple(harmless(_cell(held.get(name))) for name in self.own)
+        return cells
+
+
+def _starts(rows: Sequence[Row], at: int) -> set[str]:
+    """The first characters of a column."""
+    return {cell[:1] for cell in map(itemgetter(at), rows)}
+
+
+def _careful(rows: Iterable[Sequence[str]]) -> str:
     out = io.StringIO()
     csv.writer(out).writerows(rows)
     return out.getvalue()
-
-
-def _cells(rows: Sequence[Row], own: Sequence[str]) -> Iterator[list[str]]:
-    """The cells of rows, made harmless."""
-    first, risky = _FIRST, RISKY.match
-    for row in rows:
-        cells = [f"'{cell}" if cell[:1] in first and risky(cell) else cell for cell in row[:-1]]
-        if own:
-            held = json.loads(row[-1]) if row[-1] != "{}" else {}
-            cells += [harmless(_cell(held.get(name))) for name in own]
-        yield cells
 
 
 def _heads(own: Sequence[str]) -> list[str]:
@@ -201,15 +240,38 @@ def _cell(value: object) -> str:
             return _ENCODE(value)
 
 
-def _object(row: Row) -> dict[str, object]:
-    entry: dict[str, object] = dict(zip(COLUMNS, row, strict=False))
-    entry["tags"] = row[4].split(";") if row[4] else []
-    if row[-1] != "{}":
-        fields = json.loads(row[-1])
-        fields.pop(_NOT_EXPORTED, None)
-        if fields:
-            entry["fields"] = fields
-    return entry
+class _Objects(dict[tuple[str, ...], tuple[str, str]]):
+    """Rows as JSON objects. What stands between the name and the fields is the same for many
+    people, but for the time: it is kept by its cells, as the texts before and after that."""
+
+    def text(self, row: Row) -> str:
+        """The row as a JSON object, in one line."""
+        before, after = self[row[2:_JOINED] + row[_JOINED + 1 : -1]]
+        fields = "" if row[-1] == NO_FIELDS else _fields(row[-1])
+        return (
+            f'{{"address": {quoted(row[0])}, "name": {quoted(row[1])}, {before}{row[_JOINED]}'
+            f"{after}{fields}}}"
+        )
+
+    def __missing__(self, shared: tuple[str, ...]) -> tuple[str, str]:
+        if len(self) >= _MOST_WRITTEN:
+            self.clear()
+        at = _JOINED - 2
+        cells = (*shared[:at], "", *shared[at:])
+        values: dict[str, object] = dict(zip(COLUMNS[2:], cells, strict=True))
+        values["tags"] = shared[2].split(";") if shared[2] else []
+        # Within a text these quotes would have a backslash before them.
+        before, time, after = _ENCODE(values)[1:-1].partition('"joined": "')
+        texts = self[shared] = (before + time, after)
+        return texts
+
+
+@lru_cache(maxsize=4096)
+def _fields(held: str) -> str:
+    """The member `fields` of an object, with the comma before it; empty if nobody may have it."""
+    fields = json.loads(held)
+    fields.pop(_NOT_EXPORTED, None)
+    return f', "fields": {_ENCODE(fields)}' if fields else ""
 
 
 def _own_fields(tx: Tx) -> list[str]:
