@@ -23,18 +23,18 @@ lists as well.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from mailout.core.consent import ConsentAction
 from mailout.core.errors import UsageError
 from mailout.core.site import Site
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
-from mailout.roster import entry, opening, own, reader, reading, sheets, statuses
+from mailout.roster import entry, opening, own, reader, reading, remembering, sheets, statuses
 from mailout.roster.counting import Counts, ImportReport
 from mailout.roster.entry import NO_CHOICE, Choice, Entry
 from mailout.roster.evidence import Evidence, addresses_in, require_wording
@@ -44,14 +44,19 @@ from mailout.roster.opening import Opened
 from mailout.roster.reading import Broken
 from mailout.roster.statuses import Standing, strictest
 from mailout.roster.writes import Writes, why_not
+from mailout.roster.writing import Writing
 from mailout.store import imports, intake, suppressions
 from mailout.store import roster as stored
 from mailout.store.engine import Store, Tx
 from mailout.store.intake import Known
+from mailout.store.pen import Pen
 from mailout.store.seen import Seen
 
 CHUNK = 10_000
 """Rows of a transaction: half a second of work, in which nobody else can write."""
+
+_PART = 2500
+"""People who are decided while those before them are written."""
 
 Progress = Callable[[int, float], None]
 """Told after each chunk: the rows done, and the fraction of the file's bytes."""
@@ -177,6 +182,16 @@ def _standing(opened: Opened, name: str, status: str) -> Standing:
     return told or statuses.ACTIVE
 
 
+class _Held(NamedTuple):
+    """What the store holds of the people of a chunk: those it knows, why some are not mailed,
+    the domains that are not, and what members of whom the file says it have chosen."""
+
+    known: Mapping[str, Known]
+    suppressed: Mapping[str, SuppressionReason]
+    domains: Collection[str]
+    chose: Mapping[int, Choice]
+
+
 class _Import:
     """One import under way: the counts so far, and what it has on record."""
 
@@ -209,71 +224,93 @@ class _Import:
     def take(self, sheaf: Sheaf) -> None:
         """Nothing, once a chunk of rows is counted and, unless this is a dry run, written."""
         self.counts.add(sheaf)
-        if held := self.quoted & sheaf.people.keys():
-            for key in held:
-                why = "the consent text or the file's name, kept for ever, holds it"
-                self._refuse(sheaf.people.pop(key), why)
+        for key in self.quoted & sheaf.people.keys():
+            why = "the consent text or the file's name, kept for ever, holds it"
+            self._refuse(sheaf.people.pop(key), why)
         marks = self.seen.among(sheaf.people)
         later = {key: sheaf.people.pop(key) for key in marks}
         self.counts.double(later.values())
         if self.dry_run:
             with self.store.reading() as tx:
-                said, _ = self._decide(tx, sheaf.people, later, marks)
+                held = self._held(tx, sheaf.people, later)
+                self.seen.remember(self._take_in(held, sheaf, later, marks, _idle))
         else:
             with self.store.writing() as tx:
                 stored.lock(tx)
                 intake.widen(tx)
-                said, writes = self._decide(tx, sheaf.people, later, marks)
-                if writes:
-                    self._begin(tx)
-                    writes.write(tx, self.evidence, self.random_bytes, self.import_id)
-        self.seen.remember(said)
+                held = self._held(tx, sheaf.people, later)
+                with Pen(tx) as pen:
+                    most = len(sheaf.people.keys() - held.known.keys())
+                    writing = Writing(pen, self.evidence, self.random_bytes, most, self._begin)
+                    self.seen.remember(self._take_in(held, sheaf, later, marks, writing.write))
         if self.counts.rows is not None:
             self.counts.rows.flush()
 
-    def _begin(self, tx: Tx) -> None:
+    def _begin(self, tx: Tx) -> int:
+        """The number of this import, which is on record from now on."""
         if not self.import_id:
             source, at = self.opened.source, self.evidence.at
             preset = self.opened.columns.preset.name
             list_id = self.evidence.list_id
             self.import_id = imports.begin(tx, list_id, self.file, source.sha256, preset, at)
+        return self.import_id
+
+    def _held(self, tx: Tx, firsts: Mapping[str, Entry], later: Mapping[str, Entry]) -> _Held:
+        keys, list_id = [*firsts, *later], self.evidence.list_id
+        known = intake.known(tx, keys, list_id)
+        return _Held(
+            known,
+            intake.suppressed(tx, keys, list_id),
+            suppressions.domains_held(tx, list_id),
+            _chosen_before(tx, firsts, later, known),
+        )
+
+    def _take_in(
+        self,
+        held: _Held,
+        sheaf: Sheaf,
+        later: Mapping[str, Entry],
+        marks: Mapping[str, str],
+        write: Callable[[Writes], None],
+    ) -> dict[str, str]:
+        """What to remember of each person; what is to be written goes to `write`, in parts."""
+        firsts, said = list(sheaf.people.items()), dict[str, str]()
+        for begin in range(0, len(firsts), _PART):
+            writes = Writes(held.chose)
+            self._decide(firsts[begin : begin + _PART], held, writes, said)
+            write(writes)
+        writes = Writes(held.chose)
+        for key, person in later.items():
+            if marks[key] != remembering.REFUSED:
+                said[key] = self._take_later(
+                    writes, person, marks[key], held.known.get(key), held.suppressed.get(key)
+                )
+        write(writes)
+        return said
 
     def _decide(
         self,
-        tx: Tx,
-        firsts: Mapping[str, Entry],
-        later: Mapping[str, Entry],
-        marks: Mapping[str, str],
-    ) -> tuple[dict[str, str], Writes]:
-        """What to remember of each person, and what is to be written."""
-        keys = [*firsts, *later]
-        known = intake.known(tx, keys, self.evidence.list_id)
-        suppressed = intake.suppressed(tx, keys, self.evidence.list_id)
-        domains = suppressions.domains_held(tx, self.evidence.list_id)
-        chose = _chosen_before(tx, firsts, later, known)
-        writes, said, counts = Writes(chose), {}, self.counts
-        for key, person in firsts.items():
-            held, reason = known.get(key), suppressed.get(key)
-            if (held is not None or reason is not None) and (why := why_not(person, held, reason)):
-                self._refuse(person, why)
-                said[key] = _REFUSED
-                continue
-            if person.address.domain in domains and not _leaves(person, held):
-                domain = person.address.domain
+        people: Sequence[tuple[str, Entry]],
+        held: _Held,
+        writes: Writes,
+        said: dict[str, str],
+    ) -> None:
+        """Nothing, once it is decided what becomes of each of these people."""
+        take, domains = self.counts.take, held.domains
+        for key, person in people:
+            known, reason = held.known.get(key), held.suppressed.get(key)
+            why = "" if known is None and reason is None else why_not(person, known, reason)
+            domain = person.address.domain
+            if not why and domain in domains and not _leaves(person, known):
                 why = f"suppressed with its domain; `mailout suppressions lift {domain}` ends that"
+            if why:
                 self._refuse(person, why)
-                said[key] = _REFUSED
+                said[key] = remembering.REFUSED
                 continue
-            counts.take(person, writes.take(person, held, reason))
-            said[key] = _mark(person)
-            if held is not None:
-                self._warn_if_waiting(person, held)
-        for key, person in later.items():
-            if marks[key] != _REFUSED:
-                said[key] = self._take_later(
-                    writes, person, marks[key], known.get(key), suppressed.get(key)
-                )
-        return said, writes
+            take(person, writes.take(person, known, reason))
+            said[key] = remembering.mark(person)
+            if known is not None:
+                self._warn_if_waiting(person, known)
 
     def _take_later(
         self,
@@ -284,7 +321,7 @@ class _Import:
         suppressed: SuppressionReason | None,
     ) -> str:
         """A person whom an earlier chunk had: tags are united, the stricter state wins."""
-        before = _before(person, mark)
+        before = remembering.before(person, mark)
         both = before.united(person)
         self.counts.replace(before, both)
         # None in a dry run, and if they left or were erased since the earlier chunk.
@@ -294,7 +331,7 @@ class _Import:
             writes.choose(person, known)
             if person.suppressed is not None and suppressed is None:
                 writes.suppressed[person.key] = person.suppressed
-        return _mark(both)
+        return remembering.mark(both)
 
     def _refuse(self, person: Entry, why: str) -> None:
         value = reading.shown(person.address.text)
@@ -329,7 +366,8 @@ class _Import:
         return report
 
 
-_REFUSED = "-"
+def _idle(_: Writes) -> None:
+    """A dry run writes nothing."""
 
 
 def _chosen_before(
@@ -347,19 +385,3 @@ def _leaves(person: Entry, known: Known | None) -> bool:
     """Whether the file says of a member that they left: that is taken of anybody."""
     on_list = known is not None and known.state is not None
     return on_list and person.state is SubscriptionState.UNSUBSCRIBED
-
-
-def _mark(person: Entry) -> str:
-    """What is remembered of a person: state, suppression, language, tags."""
-    return "\x1f".join((str(person.state), person.suppressed or "", person.language, *person.tags))
-
-
-def _before(person: Entry, mark: str) -> Entry:
-    """A person as an earlier chunk had them, as far as it is remembered."""
-    state, suppressed, language, *tags = mark.split("\x1f")
-    return person._replace(
-        state=SubscriptionState(state),
-        suppressed=SuppressionReason(suppressed) if suppressed else None,
-        language=language,
-        tags=frozenset(tags),
-    )

@@ -19,6 +19,9 @@ from mailout.store.imports import Did
 ADDED, JOINED, CHANGED = "added", "joined", "changed"
 CHOICES = ("edition", "frequency")
 
+NOTHING = "{}"
+"""No changes, as they are stored."""
+
 Changes = dict[str, Any]
 
 

@@ -20,6 +20,7 @@ from mailout.roster.entry import Entry
 from mailout.roster.evidence import Evidence, addresses_in, require_wording
 from mailout.roster.selecting import Selection
 from mailout.roster.writes import Writes, why_not
+from mailout.roster.writing import Writing
 from mailout.store import (
     chores,
     consents,
@@ -36,6 +37,7 @@ from mailout.store import roster as bulk
 from mailout.store.engine import Store, Tx
 from mailout.store.imports import ImportRun
 from mailout.store.notes import Note
+from mailout.store.pen import Pen
 from mailout.store.suppressions import HeldDomain
 
 _PAGE = 500
@@ -115,7 +117,8 @@ def add(
         writes = Writes()
         writes.take(person, known)
         evidence = Evidence(newcomer.list_id, ConsentAction.ADDED, wording, "subscribers add", now)
-        writes.write(tx, evidence, random_bytes)
+        with Pen(tx) as pen:
+            Writing(pen, evidence, random_bytes, most=len(writes.newcomers)).write(writes)
         return found(tx, site, str(person.address))
 
 

@@ -263,7 +263,7 @@ def _piece(run: ImportRun, person: Subscriber, action: ConsentAction) -> Piece:
 
 
 def _apply(tx: Tx, run: ImportRun, page: _Page, now: datetime) -> None:
-    consents.append_many(tx, run.list_id, now, page.pieces)
+    consents.put_links(tx, consents.Chain(tx, run.list_id).linked(now, page.pieces))
     intake.change_states(tx, page.states, now)
     intake.change_choices(tx, run.list_id, page.choices)
     intake.change_details(tx, page.details)

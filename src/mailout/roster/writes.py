@@ -1,4 +1,4 @@
-"""Writes: what a chunk of an import decides for each person, collected, then done at once.
+"""Writes: what a part of an import decides for each person, collected for `roster.writing`.
 
 The decisions are those of the table in `roster.importing`.
 """
@@ -6,21 +6,15 @@ The decisions are those of the table in `roster.importing`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from mailout.core.subscription import SubscriptionState, stricter
 from mailout.core.suppression import SuppressionReason
-from mailout.core.token import leave_tokens
 from mailout.roster import journal
-from mailout.roster.entry import NO_CHOICE, Choice, Entry, mark, narrowed
-from mailout.roster.evidence import Evidence
-from mailout.store import consents, imports, intake
-from mailout.store.engine import Tx
-from mailout.store.imports import Did
-from mailout.store.intake import Known, NewMember
+from mailout.roster.entry import NO_CHOICE, Choice, Entry, narrowed
+from mailout.store.intake import Known
 
 _UNSUBSCRIBED = SubscriptionState.UNSUBSCRIBED
 _LOWERING = (SubscriptionState.PAUSED, _UNSUBSCRIBED)
@@ -51,7 +45,7 @@ def why_not(person: Entry, known: Known | None, suppressed: SuppressionReason | 
 
 @dataclass(slots=True)
 class Writes:
-    """The writes of one chunk so far. `chose` are edition and frequency of those subscriptions
+    """The writes of one part so far. `chose` are edition and frequency of those subscriptions
     (by id) of which the file says either."""
 
     chose: Mapping[int, Choice] = field(default_factory=dict)
@@ -150,103 +144,3 @@ class Writes:
 
     def _changed(self, known: Known) -> journal.Changes:
         return self.changes.setdefault(known.id, (known, {}))[1]
-
-    def write(
-        self,
-        tx: Tx,
-        evidence: Evidence,
-        random_bytes: Callable[[int], bytes],
-        import_id: int = 0,
-    ) -> None:
-        """Nothing, once all of it is written, and on record if it is of an import."""
-        list_id, now = evidence.list_id, evidence.at
-        numbers = intake.numbers(tx, len(self.newcomers)) if self.newcomers else ()
-        members = list(zip(numbers, self.newcomers, strict=True))
-        intake.add_people(tx, [_person(number, one) for number, one in members], now)
-        given = [(number, tag) for number, one in members for tag in sorted(one.tags)]
-        intake.add_tags(tx, given, to_new=True)
-        intake.add_tags(tx, self.tags, to_new=False)
-        joined = [*members, *((known.id, one) for known, one in self.joining)]
-        tokens = leave_tokens(random_bytes(16 * len(joined))) if joined else []
-        intake.add_members(
-            tx,
-            list_id,
-            [
-                NewMember(number, str(one.state), token)
-                for (number, one), token in zip(joined, tokens, strict=True)
-            ],
-            now,
-        )
-        came = {number: one.choice for number, one in joined if one.choice != NO_CHOICE}
-        intake.change_choices(tx, list_id, came | self.choices)
-        intake.change_details(tx, self.details)
-        intake.change_states(tx, self.states, now)
-        pieces = [evidence.piece(number, one, one.state) for number, one in joined]
-        pieces += [evidence.piece(id_, one, _UNSUBSCRIBED) for id_, one in self.leaving]
-        consents.append_many(tx, list_id, now, pieces)
-        said = imports.suppression_evidence(import_id) if import_id else evidence.source
-        intake.suppress(tx, self.suppressed, said, now)
-        if import_id:
-            self._record(tx, import_id, members)
-
-    def _record(self, tx: Tx, import_id: int, members: list[tuple[int, Entry]]) -> None:
-        added = [
-            Did(
-                number,
-                journal.ADDED,
-                one.mark,
-                journal.packed(journal.chosen(NO_CHOICE, one.choice)),
-            )
-            for number, one in members
-        ]
-        joining = {known.id: (known, one) for known, one in self.joining}
-        changed = [
-            Did(known.id, journal.JOINED, "", journal.packed({**self._joined(known, one)}))
-            for known, one in joining.values()
-        ]
-        changed += [
-            Did(id_, journal.CHANGED, self._mark(known, said), journal.packed(said))
-            for id_, (known, said) in self.changes.items()
-            if id_ not in joining
-        ]
-        # An earlier chunk of this import may have had them, or a run that was broken off.
-        before = imports.recorded(tx, import_id, [one.subscriber_id for one in changed])
-        imports.amend(
-            tx,
-            import_id,
-            [
-                journal.merged(before[one.subscriber_id], one)
-                for one in changed
-                if one.subscriber_id in before
-            ],
-        )
-        fresh = [one for one in changed if one.subscriber_id not in before]
-        imports.record(tx, import_id, [*added, *(one._replace(mark="") for one in fresh)])
-
-    def _joined(self, known: Known, person: Entry) -> dict[str, Any]:
-        _, said = self.changes.get(known.id, (known, {}))
-        chosen = journal.chosen(NO_CHOICE, person.choice)
-        return {**said, **chosen, "state": ["", person.state.value]}
-
-    def _mark(self, known: Known, said: journal.Changes) -> str:
-        """The mark of a known person after these changes."""
-        held = json.loads(known.fields)
-        held.update({one: pair[1] for one, pair in said.get("fields", {}).items()})
-        values = {what: said[what][1] for what in ("name", "language", "country") if what in said}
-        state = said["state"][1] if "state" in said else known.state or ""
-        return mark(
-            values.get("name", known.name),
-            values.get("language", known.language),
-            values.get("country", known.country),
-            json.dumps(held, ensure_ascii=False),
-            known.tags | set(said.get("tags", ())),
-            str(state),
-        )
-
-
-def _person(number: int, one: Entry) -> tuple[int, str, str, str, str, str, str, str]:
-    address = one.address
-    return (
-        number, address.text, one.key, address.domain, one.name, one.language, one.country,
-        one.fields_text,
-    )  # fmt: skip

@@ -62,18 +62,29 @@ def append_plain(plain: PlainTx, consents: Iterable[Consent]) -> None:
             _append_to(plain, list_id, some)
 
 
-def append_many(tx: Tx, list_id: str, at: datetime, rows: Sequence[Piece]) -> None:
-    """Nothing, once the rows of one moment are appended to a list's chain, in their order."""
-    if not rows:
-        return
-    number, previous = _last(tx.connection(), list_id)
-    said, stored = moment(at), stored_moment(at, dialect_of(tx))
-    linked = []
-    hashes = links(previous, list_id, said, rows)
-    for number_, (row, hash_) in enumerate(zip(rows, hashes, strict=True), number + 1):
-        linked.append((*row, list_id, number_, stored, previous, hash_))
-        previous = hash_
-    put(tx, "consent", ", ".join((*Piece._fields, *_LINKED)), linked)
+class Chain:
+    """The end of a list's chain, to which nobody else adds until the transaction ends."""
+
+    def __init__(self, tx: Tx, list_id: str) -> None:
+        self.list_id, self.dialect = list_id, dialect_of(tx)
+        self.number, self.previous = _last(tx.connection(), list_id)
+
+    def linked(self, at: datetime, pieces: Sequence[Piece]) -> list[tuple[object, ...]]:
+        """The pieces of one moment as rows, each linked to the one before: for `put_links`, in
+        the order in which they are made."""
+        said, stored, previous = moment(at), stored_moment(at, self.dialect), self.previous
+        rows: list[tuple[object, ...]] = []
+        hashes = links(previous, self.list_id, said, pieces)
+        for number, (piece, hash_) in enumerate(zip(pieces, hashes, strict=True), self.number + 1):
+            rows.append((*piece, self.list_id, number, stored, previous, hash_))
+            previous = hash_
+        self.number, self.previous = self.number + len(rows), previous
+        return rows
+
+
+def put_links(tx: Tx, rows: Sequence[tuple[object, ...]]) -> None:
+    """Nothing, once the rows that a `Chain` made are in."""
+    put(tx, "consent", ", ".join((*Piece._fields, *_LINKED)), rows)
 
 
 def _last(plain: PlainTx, list_id: str) -> tuple[int, str]:

@@ -2,7 +2,8 @@
 
 An import has to know of each row whether an earlier one had the address. The store cannot
 tell in a dry run, and memory is bounded: SQLite keeps what does not fit on the disk, in a
-nameless file. It holds keyed hashes, states and tags, no addresses.
+nameless file. It holds keyed hashes, states and tags, no addresses. Many people have the same
+state and tags, so most have a number there instead.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Self
 
 _MEMORY = 24_000  # kilobytes that are kept off the disk
+_MOST_TEXTS = 20_000
 
 
 class Seen:
@@ -25,10 +27,12 @@ class Seen:
             f"PRAGMA cache_size = -{_MEMORY}",
             "PRAGMA journal_mode = OFF",
             "PRAGMA synchronous = OFF",
-            "CREATE TABLE seen (key TEXT PRIMARY KEY, said TEXT NOT NULL) WITHOUT ROWID",
+            "CREATE TABLE seen (key TEXT PRIMARY KEY, said NOT NULL) WITHOUT ROWID",
         ):
             self._held.execute(statement)
         self._any = False
+        self._numbers: dict[str, int] = {}
+        self._texts: list[str] = []
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -42,12 +46,25 @@ class Seen:
             "SELECT s.key, s.said FROM json_each(?) k CROSS JOIN seen s ON s.key = k.value",
             (json.dumps(list(keys)),),
         )
-        return dict(rows.fetchall())
+        texts = self._texts
+        return {key: texts[said] if isinstance(said, int) else said for key, said in rows}
 
     def remember(self, said: Mapping[str, str]) -> None:
         """Nothing, once each key is seen with its text; what was remembered before is replaced."""
         self._any = self._any or bool(said)
-        rows = sorted(said.items())  # in order, neighbours fall on one page
+        # In order, neighbours fall on one page.
+        rows = [(key, self._short(text)) for key, text in sorted(said.items())]
         self._held.execute("BEGIN")
         self._held.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?)", rows)
         self._held.execute("COMMIT")
+
+    def _short(self, text: str) -> int | str:
+        """The number of a text that stands for many; itself when there are too many of them."""
+        number = self._numbers.get(text)
+        if number is not None:
+            return number
+        if len(self._texts) >= _MOST_TEXTS:
+            return text
+        self._texts.append(text)
+        self._numbers[text] = len(self._texts) - 1
+        return len(self._texts) - 1
