@@ -10,7 +10,7 @@ from datetime import datetime
 from mailout.core.errors import MailoutError, UsageError
 from mailout.core.site import Site
 from mailout.core.subscriber import Subscriber
-from mailout.roster import details, entry
+from mailout.roster import details, entry, evidence
 from mailout.roster.people import found
 from mailout.roster.reading import shown
 from mailout.store import members, notes
@@ -72,7 +72,11 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def note(site: Site, store: Store, address: str, text: str, now: datetime) -> Note:
-    """The note about the person, which is kept until they are erased. Raises: MailoutError."""
+    """The note about the person, which is kept until they are erased.
+
+    The person can read it. Whoever else is named there by an address could neither read nor
+    erase it, so that such a note is refused. Raises: MailoutError.
+    """
     words = text.strip().replace("\r\n", "\n")
     if not words:
         raise UsageError("the note is empty")
@@ -81,7 +85,13 @@ def note(site: Site, store: Store, address: str, text: str, now: datetime) -> No
     if len(words) > _LONGEST:
         raise UsageError(f"the note is longer than {_LONGEST} characters")
     with store.writing() as tx:
-        number = notes.add(tx, found(tx, site, address).id, words, now)
+        person = found(tx, site, address)
+        if evidence.addresses_in(words, site.keys.address) - {person.address_key}:
+            raise UsageError(
+                "the note holds a mail address that is not this person's",
+                fix="Whose it is could not erase it, and this person can read it. Leave it out.",
+            )
+        number = notes.add(tx, person.id, words, now)
     return Note(number, words, now)
 
 
