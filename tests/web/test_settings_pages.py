@@ -130,6 +130,20 @@ def test_leaving_all_by_one_box(
     assert state_of(store, anna) is SubscriptionState.UNSUBSCRIBED
 
 
+def test_a_form_from_before_a_leave_puts_nobody_back(
+    client: httpx.Client, anna: Newcomer, session: str, store: Store
+) -> None:
+    shown = fields_of(client.post("/s/open", data={"session": session}).text)
+    assert shown["bulletin.shown"] == "on"
+    client.post(f"/u/{anna.token}")
+    page = client.post("/s/save", data=form(session) | shown | {"name": "Anna A."}).text
+    assert state_of(store, anna) is SubscriptionState.UNSUBSCRIBED
+    # It shows so, and a tick that is made now is a wish to come back.
+    assert fields_of(page)["bulletin.shown"] == "off" and 'value="Anna A."' in page
+    client.post("/s/save", data=form(session) | fields_of(page) | {"bulletin.on": "1"})
+    assert state_of(store, anna) is SubscriptionState.ACTIVE
+
+
 FORGED = ["", "x", "A" * 32, "A" * 10_000, "\0", "%00"]
 
 
