@@ -13,12 +13,17 @@ from mailout.core.token import (
     Key,
     Ring,
     Signed,
+    form_token,
     is_trial,
+    leave_paths,
     leave_token,
+    link_token,
     message_id,
     read_return_path,
     read_undo,
+    reason_token,
     return_path_token,
+    session_token,
     trial_token,
     undo_token,
 )
@@ -57,6 +62,22 @@ def test_leave_tokens_are_short_and_safe_in_urls(random: bytes) -> None:
 @given(st.binary(min_size=16, max_size=16), st.binary(min_size=16, max_size=16))
 def test_leave_tokens_differ_as_their_bytes_do(one: bytes, other: bytes) -> None:
     assert (leave_token(one) == leave_token(other)) is (one == other)
+
+
+@given(st.binary(min_size=16, max_size=16), ids, lists)
+def test_no_token_is_long_and_all_are_safe_in_urls(random: bytes, number: int, name: str) -> None:
+    for token in (
+        leave_token(random),
+        link_token(random),
+        undo_token(RING, number, TOMORROW),
+        session_token(RING, number, TOMORROW),
+        form_token(RING, random[:8], TOMORROW),
+        reason_token(RING, name, random[:8], TOMORROW),
+        return_path_token(RING, number, name),
+        leave_paths(RING, name)(number),
+        trial_token(RING, random[:8]),
+    ):
+        assert re.fullmatch(r"[A-Za-z0-9_-]{16,32}", token)
 
 
 # -- undo ----------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from mailout.core.letter import LetterKind
 from mailout.core.standing import Health
 from mailout.core.subscription import SubscriptionState
 from mailout.core.token import leave_paths
+from mailout.preferences import rights
 from mailout.receive import judging
 from mailout.roster import suppressing
 from mailout.store import bounces, consents, inbound, letters, records, suppressions
@@ -364,6 +365,8 @@ def test_a_reply_is_life_and_goes_to_the_contact(sent: Sent, now: datetime) -> N
     [posted] = [one for one in due if one.kind is LetterKind.REPLY]
     assert "Thank you. We will be there." in posted.said["text"]
     assert posted.said["answer_to"] == "anna.elsewhere@example.net"
+    copy = rights.export(sent.store, sent.person(ANNA), now)
+    assert [one["kind"] for one in copy["came_back"]] == ["reply", "bounce"]  # type: ignore[attr-defined]
 
 
 def test_segments_know_who_replied(sent: Sent, now: datetime) -> None:

@@ -17,7 +17,7 @@ from command_line import CommandLine
 from mailout.config.site import read_site
 from mailout.core.address import Address
 from mailout.core.edition import CHOICES
-from mailout.core.errors import MailoutError
+from mailout.core.errors import MailoutError, UsageError
 from mailout.core.frequency import Frequency
 from mailout.core.site import Site
 from mailout.core.suppression import SuppressionReason
@@ -213,3 +213,16 @@ def test_a_reader_gets_a_copy_of_the_notes_about_them(
     editing.note(site, store, KEPT, "speaks in May", NOW)
     copy = rights.export(store, people.show(site, store, KEPT).person, LATER)
     assert copy["notes"] == [{"text": "speaks in May", "at": "2026-11-24T12:00:00+00:00"}]
+    [came_by] = copy["imports"]  # type: ignore[misc]
+    assert came_by["did"] == "added" and came_by["file"].endswith(".csv")
+
+
+def test_a_note_names_nobody_else_by_an_address(site: Site, store: Store, take: Import) -> None:
+    """Its subject can read it, and whose address it is could not erase it there."""
+    take(f"email\n{KEPT}\n")
+    for text in (f"ask {GONE} first", "sends mail as Ben <ben@example.net>, he says"):
+        with pytest.raises(UsageError, match="not this person's"):
+            editing.note(site, store, KEPT, text, NOW)
+    for text in (f"also writes as {KEPT.upper()}", "works @ the harbour", "paid 5 @ 2 each"):
+        editing.note(site, store, KEPT, text, NOW)
+    assert len(editing.noted(site, store, KEPT)) == 3

@@ -223,6 +223,8 @@ def test_a_body_beyond_the_cap_is_refused(client: httpx.Client, site: Site, stor
     answer = client.post(f"/u/{anna.token}", content=b"x" * (MAX_BODY + 1))
     assert answer.status_code == 413
     assert state_of(store, anna) is ACTIVE
+    very_large = client.post(f"/u/{anna.token}", content=b"x" * 3_000_000)
+    assert very_large.status_code == 413
     assert client.post(f"/u/{anna.token}", content=b"x" * MAX_BODY).status_code == 200
 
 

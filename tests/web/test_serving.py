@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import signal
 import socket
+import threading
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from mailout.core.errors import MailoutError
-from mailout.web.serving import listen, serving, url_of
+from mailout.web.serving import listen, serve, serving, url_of
 
 APP = PlainTextResponse("hello")
 
@@ -56,3 +61,23 @@ def test_a_large_head_is_read_again_and_again() -> None:
     with serving(APP) as url, httpx.Client(base_url=url) as client:
         for _ in range(10):
             assert client.get("/", headers={"X": "x" * 50_000}).text == "hello"
+
+
+def test_no_answer_waits_for_a_walk_through_all_that_was_loaded() -> None:
+    """The collector stops everybody while it walks: what was there before the first request is
+    out of its way, and in it again at the end."""
+    seen: list[tuple[int, int]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append((gc.get_freeze_count(), len(gc.get_objects())))
+        await PlainTextResponse("hello")(scope, receive, send)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    listening = listen("127.0.0.1", 0)
+    asking = threading.Thread(target=httpx.get, args=(url_of(listening),))
+    asking.start()
+    serve(app, listening)
+    asking.join()
+    [(out_of_the_way, to_walk_through)] = seen
+    assert out_of_the_way > 10 * to_walk_through
+    assert gc.get_freeze_count() == 0

@@ -14,7 +14,10 @@ import pytest
 
 from mailout.core.site import Site
 from mailout.core.subscription import SubscriptionState
+from mailout.core.suppression import SuppressionReason
 from mailout.preferences import settings
+from mailout.roster import editing
+from mailout.store import members, suppressions
 from mailout.store.engine import Store
 from mailout.web.app import make_app
 from newcomers import Newcomer, browsing, dump, join, state_of
@@ -125,6 +128,20 @@ def test_leaving_all_by_one_box(
     del fields["bulletin.on"]
     client.post("/s/save", data=fields)
     assert state_of(store, anna) is SubscriptionState.UNSUBSCRIBED
+
+
+def test_a_form_from_before_a_leave_puts_nobody_back(
+    client: httpx.Client, anna: Newcomer, session: str, store: Store
+) -> None:
+    shown = fields_of(client.post("/s/open", data={"session": session}).text)
+    assert shown["bulletin.shown"] == "on"
+    client.post(f"/u/{anna.token}")
+    page = client.post("/s/save", data=form(session) | shown | {"name": "Anna A."}).text
+    assert state_of(store, anna) is SubscriptionState.UNSUBSCRIBED
+    # It shows so, and a tick that is made now is a wish to come back.
+    assert fields_of(page)["bulletin.shown"] == "off" and 'value="Anna A."' in page
+    client.post("/s/save", data=form(session) | fields_of(page) | {"bulletin.on": "1"})
+    assert state_of(store, anna) is SubscriptionState.ACTIVE
 
 
 FORGED = ["", "x", "A" * 32, "A" * 10_000, "\0", "%00"]
@@ -290,6 +307,56 @@ def test_the_copy_has_words_where_the_file_has_codes(
     assert '<q lang="en" dir="auto">on paper</q>' in page
     file = client.post("/s/export", data={"session": session}).json()
     assert (file["person"]["language"], file["person"]["country"]) == ("ru", "DE")
+
+
+def test_what_was_written_down_about_a_reader_is_in_their_copy(
+    client: httpx.Client, anna: Newcomer, session: str, site: Site, store: Store
+) -> None:
+    texts = ["<b>speaks</b> in May\nor June", "wants no phone calls"]
+    for day, text in enumerate(texts, 1):
+        editing.note(site, store, "anna@example.org", text, datetime(2026, 3, day, tzinfo=UTC))
+    page = client.post("/s/data", params={"lang": "de"}, data={"session": session}).text
+    assert "Was wir über Sie notiert haben" in page and "2. März 2026" in page
+    assert "&lt;b&gt;speaks&lt;/b&gt; in May\nor June" in page
+    assert page.index("phone calls") < page.index("speaks"), "the newest first"
+    file = client.post("/s/export", data={"session": session}).json()
+    assert [one["text"] for one in file["notes"]] == texts
+
+
+def test_many_notes_make_no_large_page(
+    client: httpx.Client, anna: Newcomer, session: str, site: Site, store: Store
+) -> None:
+    for day in range(1, 8):
+        moment = datetime(2026, 3, day, tzinfo=UTC)
+        editing.note(site, store, "anna@example.org", f"{day} " + "Ж" * 1500, moment)
+    page = client.post("/s/data", data={"session": session})
+    assert len(page.content) < 30_000
+    assert page.text.count("ЖЖЖ" * 500) == 3 and "7 Ж" in page.text and "4 Ж" not in page.text
+    assert "The file has them all" in page.text
+    file = client.post("/s/export", data={"session": session}).json()
+    assert len(file["notes"]) == 7
+
+
+def test_a_copy_says_why_no_mail_comes(
+    client: httpx.Client, anna: Newcomer, session: str, store: Store
+) -> None:
+    page = client.post("/s/data", data={"session": session}).text
+    assert "Why no mail goes to you" not in page
+    moment = datetime(2026, 3, 4, tzinfo=UTC)
+    with store.writing() as tx:
+        for list_id, reason in (("", "complained"), ("bulletin", "by hand")):
+            suppressions.add(
+                tx, anna.address_key, SuppressionReason(reason), moment, list_id=list_id
+            )
+        members.change(tx, anna.id, bounce_paused_at=moment)
+    page = client.post("/s/data", data={"session": session}).text
+    said = html.unescape(re.sub(r"<[^>]*>", "", page))
+    for words in (
+        "4 March 2026you complained about our mail",
+        "4 March 2026Solidarity Bulletin: we blocked your address",
+        "4 March 2026mail to your address came back",
+    ):
+        assert words in said
 
 
 def test_nobody_is_told_that_an_icon_is_missing(client: httpx.Client) -> None:

@@ -117,7 +117,8 @@ def note_(
 ) -> None:
     """Write a note about a person, with today's date, or list the notes about them.
 
-    They can ask for a copy of it; it goes when they are erased.
+    They can read it with all else that is known of them, so name nobody else in it; it goes when
+    they are erased.
 
     Example: mailout subscribers note anna@example.org "wants to speak at the May meeting"
     """

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from mailout.core.event import EventKind
 from mailout.core.subscriber import Subscriber
-from mailout.store import consents, erasure, events, notes, people, roster
+from mailout.store import consents, erasure, events, imports, inbound, notes, people, roster
 from mailout.store.engine import Store
 
 _MANY = 10_000
@@ -54,6 +54,10 @@ def export(store: Store, person: Subscriber, now: datetime) -> dict[str, object]
                 }
                 for one in consents.of_subscriber(tx, person.id)
             ],
+            "imports": [
+                {"file": run.file, "list": run.list_id, "at": _moment(run.at), "did": did}
+                for run, did in imports.of_person(tx, person.id)
+            ],
             "notes": [{"text": one.text, "at": _moment(one.at)} for one in notes.of(tx, person.id)],
             "suppressions": [
                 {
@@ -77,6 +81,10 @@ def export(store: Store, person: Subscriber, now: datetime) -> dict[str, object]
                 {"kind": str(one.kind), "at": _moment(one.at), "issue": one.issue, "text": one.text}
                 for one in events.listed(tx, list(EventKind), subscriber_id=person.id, limit=_MANY)
             ],
+            "came_back": [
+                {"kind": one.kind, "at": _moment(one.came_at), "text": one.said}
+                for one in inbound.about(tx, person.id, _MANY)
+            ],
         }
 
 
@@ -87,7 +95,7 @@ def erase(store: Store, person: Subscriber, now: datetime) -> bool:
     SQLite's file is rewritten within a day, when nobody uses it (`preferences.upkeep`).
     """
     with store.writing() as tx:
-        found = people.by_id(tx, person.id)
+        found = people.by_id(tx, person.id, hold=True)
         if found is None:
             return False
         erasure.erase(tx, found, now, "settings")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mailout.core.address import Address
 from mailout.core.consent import Consent, ConsentAction
@@ -30,6 +30,10 @@ from mailout.store.engine import Store, Tx
 from mailout.store.requests import Request
 
 Random = Callable[[int], bytes]
+
+_ASTRAY = timedelta(minutes=5)
+"""How far a clock may be set back while a session is open. What was begun by a clock that was
+days ahead is over once it is right again, and not open for days."""
 
 _ON = (SubscriptionState.ACTIVE, SubscriptionState.PAUSED)
 
@@ -167,7 +171,7 @@ def begin(site: Site, subscriber_id: int, language: str, now: datetime) -> Sessi
 def reader(site: Site, store: Store, session: str, now: datetime) -> Subscriber | None:
     """The person of a session; None if it is over, was never one, or they are erased."""
     said = read_session(site.keys.undo, session, now)
-    if said is None:
+    if said is None or said.expires > now + GOOD_FOR[RequestPurpose.SETTINGS] + _ASTRAY:
         return None
     with store.reading() as tx:
         return people.by_id(tx, said.id)
@@ -210,10 +214,17 @@ def save(
             members.change(tx, person.id, name=wanted.name, language=wanted.language)
         for list_id, chosen in wanted.lists.items():
             if list_id in before.lists:
+                if before.lists[list_id].on and _has_left(tx, person, list_id):
+                    continue  # in this moment; that the form says `on` is no wish to come back
                 _save_list(tx, site, person, chosen, wanted, now, random)
         _save_tags(tx, site, person, before, wanted)
         found = people.by_id(tx, person.id)
     return found or person
+
+
+def _has_left(tx: Tx, person: Subscriber, list_id: str) -> bool:
+    held = members.place(tx, person.id, list_id)
+    return held is None or held.state not in _ON
 
 
 def _save_list(

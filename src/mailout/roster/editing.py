@@ -10,7 +10,7 @@ from datetime import datetime
 from mailout.core.errors import MailoutError, UsageError
 from mailout.core.site import Site
 from mailout.core.subscriber import Subscriber
-from mailout.roster import details, entry
+from mailout.roster import details, entry, evidence
 from mailout.roster.people import found
 from mailout.roster.reading import shown
 from mailout.store import members, notes
@@ -73,14 +73,20 @@ def _pair(text: str) -> tuple[str, str]:
 
 def note(site: Site, store: Store, address: str, text: str, now: datetime) -> Note:
     """The note about the person, which is kept until they are erased. Raises: MailoutError."""
-    words = note_words(text)
     with store.writing() as tx:
-        number = notes.add(tx, found(tx, site, address).id, words, now)
+        person = found(tx, site, address)
+        words = note_words(text, person.address_key, site.keys.address)
+        number = notes.add(tx, person.id, words, now)
     return Note(number, words, now)
 
 
-def note_words(text: str) -> str:
-    """What was typed as a note, as it is kept. Raises: UsageError, if it cannot be."""
+def note_words(text: str, address_key: str, key: bytes) -> str:
+    """What was typed as a note about the person with that address key, as it is kept; `key` makes
+    such keys.
+
+    The person can read it. Whoever else is named there by an address could neither read nor
+    erase it, so that such a note is refused. Raises: UsageError.
+    """
     words = text.strip().replace("\r\n", "\n")
     if not words:
         raise UsageError("the note is empty")
@@ -88,6 +94,11 @@ def note_words(text: str) -> str:
         raise UsageError("the note holds a control character")
     if len(words) > _LONGEST:
         raise UsageError(f"the note is longer than {_LONGEST} characters")
+    if evidence.addresses_in(words, key) - {address_key}:
+        raise UsageError(
+            "the note holds a mail address that is not this person's",
+            fix="Whose it is could not erase it, and this person can read it. Leave it out.",
+        )
     return words
 
 

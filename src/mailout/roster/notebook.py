@@ -166,8 +166,8 @@ class _TakingIn:
                 continue
             try:
                 key = Address.parse(typed).key(self.site.keys.address)
-                at = self._at(row)
-                yield _Words(row.number, key, typed, editing.note_words(text), at)
+                words = editing.note_words(text, key, self.site.keys.address)
+                yield _Words(row.number, key, typed, words, self._at(row))
             except BadAddress as error:
                 self._refuse(Broken(row.number, shown(typed), str(error)))
             except UsageError as error:

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, func, select, update
 
@@ -207,6 +207,25 @@ def listed(
         Listed(**{name: getattr(row, name) for name in names}, is_kept=row.raw is not None)
         for row in tx.execute(query)
     ]
+
+
+class About(NamedTuple):
+    """What came back about a person, or from them; `said` are its first words, for some days."""
+
+    kind: str
+    came_at: datetime
+    said: str
+
+
+def about(tx: Tx, subscriber_id: int, limit: int) -> list[About]:
+    """Up to `limit` that a person is known to be meant by, the newest first."""
+    rows = tx.execute(
+        select(INBOUND.c.kind, INBOUND.c.came_at, INBOUND.c.said)
+        .where(INBOUND.c.subscriber_id == subscriber_id)
+        .order_by(INBOUND.c.id.desc())
+        .limit(limit)
+    )
+    return [About(*row) for row in rows]
 
 
 def raw(tx: Tx, id_: int) -> bytes | None:

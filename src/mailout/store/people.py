@@ -44,9 +44,11 @@ def find(tx: Tx, address_key: str) -> Subscriber | None:
     return _complete(tx, [row])[0] if row else None
 
 
-def by_id(tx: Tx, subscriber_id: int) -> Subscriber | None:
-    """The person with that number, with tags and memberships."""
-    row = tx.execute(select(SUBSCRIBER).where(SUBSCRIBER.c.id == subscriber_id)).first()
+def by_id(tx: Tx, subscriber_id: int, *, hold: bool = False) -> Subscriber | None:
+    """The person with that number, with tags and memberships; with `hold` nobody else changes or
+    erases them until the end of `tx`."""
+    query = select(SUBSCRIBER).where(SUBSCRIBER.c.id == subscriber_id)
+    row = tx.execute(query.with_for_update() if hold else query).first()
     return _complete(tx, [row])[0] if row else None
 
 

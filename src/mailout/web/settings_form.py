@@ -1,7 +1,8 @@
 """The form of the settings: what it shows, and what is read from it.
 
 Fields of a list are called `LIST.on`, `LIST.edition`, `LIST.frequency` and `LIST.segment`; a
-list whose `LIST.shown` is missing was not on the page and is left as it is.
+list whose `LIST.shown` is missing was not on the page and is left as it is. It says `on` where the
+reader was on the list then: who has left by a mail since is not put back by a tick they never made.
 
 A choice gives a tag, and a tag is the person's, not a list's: one that several segments give
 is shown once, below the lists, with the names of those it counts for. It is sent as the first
@@ -75,7 +76,7 @@ def read_form(site: Site, person: Subscriber, fields: Fields) -> Filled:
     return Filled(
         name=forms.first(fields, "name").strip(),
         language=asked if asked in _languages(site) else before.language,
-        lists={one.id: _on_list(one, fields, ticked) for one in shown},
+        lists={one.id: _on_list(one, fields, ticked, before.lists[one.id]) for one in shown},
         paused=bool(forms.first(fields, "paused")),
         until=forms.first(fields, "until").strip(),
     )
@@ -111,13 +112,14 @@ def _languages(site: Site) -> list[str]:
     )
 
 
-def _on_list(one: MailingList, fields: Fields, ticked: set[str]) -> OnList:
+def _on_list(one: MailingList, fields: Fields, ticked: set[str], before: OnList) -> OnList:
     def value(name: str) -> str:
         return forms.first(fields, f"{one.id}.{name}")
 
+    has_left_since = value("shown") == "on" and not before.on
     return OnList(
         one.id,
-        on=bool(value("on")),
+        on=bool(value("on")) and not has_left_since,
         edition=value("edition") if value("edition") in edition.CHOICES else "",
         frequency=value("frequency") if value("frequency") in list(Frequency) else "",
         chosen=frozenset(name for name, choice in one.choices.items() if choice.tag in ticked),
@@ -151,7 +153,8 @@ def context(
     )
     lists = settings.offered(site, person)
     # A list that was not on the page is shown as it is.
-    on = {**settings.read(site, person).lists, **filled.lists}
+    kept = settings.read(site, person).lists
+    on = {**kept, **filled.lists}
     shared = _shared(lists)
     return {
         "urls": {
@@ -171,6 +174,7 @@ def context(
             {
                 **house.described(one.id),
                 "on": on[one.id].on,
+                "shown": "on" if kept[one.id].on else "off",
                 "edition": on[one.id].edition,
                 "frequency": on[one.id].frequency,
                 "choices": [
