@@ -28,7 +28,7 @@ from markdown_it.token import Token
 
 from mailout.core import front_matter, layout
 from mailout.core.errors import BadFile, place
-from mailout.core.front_matter import FrontMatter
+from mailout.core.front_matter import FrontMatter, Path
 from mailout.core.ingest import dates
 from mailout.core.ingest.item import FILE, STATUSES, Item, Skipped
 from mailout.core.ingest.words import one_line, told_language
@@ -116,7 +116,9 @@ def _json_head(text: str, shown: str) -> FrontMatter | None:
             where=place(shown, line),
             fix="Begin it on the next one.",
         )
-    lines = {key: text.count("\n", 0, _at(text, key, end)) + 1 for key in values}
+    lines: dict[Path, int] = {
+        (key,): text.count("\n", 0, _at(text, key, end)) + 1 for key in values
+    }
     return FrontMatter(shown, values, lines, body, line + 1)
 
 
