@@ -166,6 +166,19 @@ email = "nobody"
         parse(text.replace('email = "nobody"', ""))
 
 
+def test_a_merged_mapping_may_be_overruled() -> None:
+    text = """\
+---
+title: x
+actions:
+  - &first {type: sign, label: Sign, reply: true}
+  - <<: *first
+    label: Sign again
+---
+"""
+    assert [one.label for one in parse(text).actions] == ["Sign", "Sign again"]
+
+
 def test_an_alias_within_itself_has_an_end() -> None:
     head = "---\ntitle: x\ntags: &a [*a, *a]\n---\n"
     with pytest.raises(BadFile, match=r"vote\.en\.md:3: `tags` must be a list of texts"):

@@ -118,7 +118,7 @@ def join(values: Mapping[str, Any], body: str) -> str:
 
 def _read_yaml(source: str, file: str) -> tuple[dict[str, Any], dict[Path, int]]:
     try:
-        node, values = _node_and_values(source)
+        values, lines = _values_and_lines(source, file)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = place(file, mark.line + 2, mark.column + 1) if mark else file
@@ -127,14 +127,36 @@ def _read_yaml(source: str, file: str) -> tuple[dict[str, Any], dict[Path, int]]
             where=where,
             fix="A text with a colon or a quote in it needs quotes around the whole of it.",
         ) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except RecursionError:
+        raise BadFile("the front matter is nested too deeply", where=place(file, 1)) from None
+    except (yaml.YAMLError, ValueError) as error:
         first = (str(error).splitlines() or ["unreadable"])[0]
         raise BadFile(f"the front matter is not YAML: {first}", where=place(file, 1)) from None
     if values is None:
         return {}, {}
-    if not isinstance(values, dict) or not isinstance(node, yaml.MappingNode):
+    if not isinstance(values, dict):
         raise BadFile("the front matter must be lines of `key: value`", where=place(file, 2))
-    return {str(key): value for key, value in values.items()}, _yaml_lines(node, file)
+    return {str(key): value for key, value in values.items()}, lines
+
+
+def _values_and_lines(source: str, file: str) -> tuple[Any, dict[Path, int]]:
+    """The document's values and where they stand. Raises: yaml.YAMLError."""
+    try:
+        return _load(source, file, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError:
+        return _load(source, file, yaml.SafeLoader)  # slower, and says better what is wrong
+
+
+def _load(source: str, file: str, kind: type[yaml.SafeLoader]) -> tuple[Any, dict[Path, int]]:
+    loader = kind(source)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None, {}
+        lines = _yaml_lines(node, file)  # before `<<` is merged into it
+        return loader.construct_document(node), lines
+    finally:
+        loader.dispose()
 
 
 def _yaml_lines(top: yaml.Node, file: str) -> dict[Path, int]:
@@ -163,23 +185,6 @@ def _yaml_lines(top: yaml.Node, file: str) -> dict[Path, int]:
                 lines[inner] = line
                 ahead.append((inner, value))
     return lines
-
-
-def _node_and_values(source: str) -> tuple[yaml.Node | None, Any]:
-    """The document's node, which knows its lines, and its values. Raises: yaml.YAMLError."""
-    try:
-        return _load(source, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError:
-        return _load(source, yaml.SafeLoader)  # slower, and says better what is wrong
-
-
-def _load(source: str, kind: type[yaml.SafeLoader]) -> tuple[yaml.Node | None, Any]:
-    loader = kind(source)
-    try:
-        node = loader.get_single_node()
-        return node, loader.construct_document(node) if node is not None else None
-    finally:
-        loader.dispose()
 
 
 def _read_toml(source: str, file: str) -> tuple[dict[str, Any], dict[Path, int]]:

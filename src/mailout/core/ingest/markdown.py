@@ -40,7 +40,9 @@ JSON_HEAD = re.compile(r"\s*\{\s*(?:\"[^\"\n]{0,200}\"\s*:|\})")
 _OURS = ("actions", "imported")  # keys that only we have: the text is ours too
 _PAGES = ("page", "home", "archive", "category", "search")
 _DATED = re.compile(r"(\d{4}-\d{2}-\d{2})-(.+)")
-_FIRST_HEADING = re.compile(r"\s*(?:#[ \t]+([^\n]+?)[ \t]*#*|([^\n#>|-][^\n]*)\n=+)[ \t]*(?:\n|\Z)")
+_FIRST_HEADING = re.compile(
+    r"\s*+(?:#[ \t]+([^\n]+?)[ \t]*#*|([^\n#>|-][^\n]*)\n=+)[ \t]*(?:\n|\Z)"
+)
 _TAG = re.compile(r"\{\{[<%](?P<hugo>[^\n]{0,500}?)[%>]\}\}|\{%-?(?P<liquid>[^\n]{0,500}?)-?%\}"
                   r"|\{\{(?P<value>[^\n{}]{0,300}?)\}\}")  # fmt: skip
 _HIGHLIGHT = re.compile(r"\{%-?\s*(?:end)?highlight\b[^%\n]{0,200}%\}\n?")
