@@ -179,6 +179,8 @@ def test_the_low_data_edition_is_small(made: Make, name: str) -> None:
     issue = made(name)
     for language in LANGUAGES:
         html = issue.low(language)
+        # It sets no colour: it leaves light and dark to the program.
+        html = html.replace('<meta name="color-scheme" content="light dark">', "", 1)
         words = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", html))
         assert len(html.encode()) - len(words.encode()) < 3_000, language
         for heavy in ("<table", "<style", "<img", "color", "font", "bgcolor"):
