@@ -14,7 +14,7 @@ help:
 	@echo "make test    install the test extras too and run everything that CI runs"
 	@echo "make bench   measure the sender (beside Postfix's smtp-source, if there); ARGS=--quick"
 	@echo "make chaos   kill senders, databases and relays mid-send; ARGS=--quick takes minutes"
-	@echo "make gallery draw the pages for docs/gallery.md; needs Chromium"
+	@echo "make gallery draw docs/gallery.md's mails and pages; needs Chromium"
 	@echo "make format  put the code into its form"
 	@echo "make clean   take .venv and caches away"
 
@@ -72,7 +72,7 @@ chaos: $(VENV)/installed-for-tests
 	$(BIN)/python benchmarks/chaos.py $(ARGS)
 
 gallery: $(VENV)/installed-for-tests
-	PYTHONPATH=tests $(BIN)/python tests/browser/gallery.py
+	PYTHONPATH=tests $(BIN)/python tests/browser/gallery.py $(ARGS)
 
 format: $(VENV)/installed-for-tests
 	$(BIN)/ruff check --fix .

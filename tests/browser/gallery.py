@@ -1,4 +1,6 @@
-"""Draws docs/gallery/pages/: every page a reader may meet (`make gallery`).
+"""Draws docs/gallery/: the mails (`mail_gallery`), and in pages/ every page a reader may meet.
+
+`make gallery` does both, `make gallery ARGS=--mails` the mails alone. Of a page there are
 
 | picture | width | language | colours |
 |---|---|---|---|
@@ -6,8 +8,8 @@
 | PAGE-phone-ar.png | 390 | Arabic, from right to left | light |
 | PAGE-desktop-dark.png | 1280 | English | dark |
 
-Drawn at one pixel a CSS pixel, in few colours, and cut at the foot where a page is long. What
-stood in the folder before is gone.
+drawn at one pixel a CSS pixel, in few colours, and cut at the foot where a page is long. What
+stood in the folder of pages before is gone.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import mail_gallery
 from chromium import DESKTOP, PHONE, Window, launched, program, window
 from harbour_site import Harbour, harbour
 from PIL import Image
@@ -27,7 +30,7 @@ from places import REPOSITORY
 FOLDER = REPOSITORY / "docs" / "gallery" / "pages"
 LONGEST = {PHONE: 1600, DESKTOP: 1000}
 """CSS pixels of height."""
-MOST_BYTES = 40_000
+MOST_BYTES, MOST_OF_A_MAIL = 40_000, 55_000
 LOOKS = {
     "phone": ("en", PHONE, "light"),
     "desktop-dark": ("en", DESKTOP, "dark"),
@@ -36,11 +39,29 @@ LOOKS = {
 _COLOURS = (64, 48, 32, 24, 16)
 
 
-def draw(folder: Path) -> list[Path]:
-    """The pictures, all drawn. Raises: RuntimeError on a machine without a browser."""
+def draw_mails() -> list[Path]:
+    """The pictures of mails, all drawn. Raises: RuntimeError on a machine without a browser."""
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        launched(_browser()) as browser,
+        window(browser) as one,
+    ):
+        drawn = mail_gallery.draw(Path(scratch), one)
+    for path, png in drawn.items():
+        path.write_bytes(small(png, MOST_OF_A_MAIL))
+    return list(drawn)
+
+
+def _browser() -> str:
     found = program()
     if found is None:
         raise RuntimeError("apt install chromium")
+    return found
+
+
+def draw(folder: Path) -> list[Path]:
+    """The pictures of pages, all drawn. Raises: RuntimeError on a machine without a browser."""
+    found = _browser()
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.png"):
         old.unlink()
@@ -78,24 +99,27 @@ def _draw_page(folder: Path, served: Harbour, one: Window, page: ReaderPage) -> 
     return drawn
 
 
-def small(png: bytes) -> bytes:
-    """The picture in as many colours as fit into `MOST_BYTES`, or in the fewest."""
+def small(png: bytes, most: int = MOST_BYTES) -> bytes:
+    """The picture in as many colours as fit into `most` bytes, or in the fewest."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     for colours in _COLOURS:
         out = io.BytesIO()
         few = picture.quantize(colours, dither=Image.Dither.NONE)
         few.save(out, "PNG", optimize=True)
-        if out.tell() < MOST_BYTES:
+        if out.tell() < most:
             break
     return out.getvalue()
 
 
 if __name__ == "__main__":
     try:
-        pictures = draw(FOLDER)
+        pictures = draw_mails()
+        pictures += [] if "--mails" in sys.argv[1:] else draw(FOLDER)
     except RuntimeError as error:
         sys.exit(f"There is no browser to draw with: {error}")
     size = sum(path.stat().st_size for path in pictures)
     largest = max(pictures, key=lambda path: path.stat().st_size)
-    print(f"{len(pictures)} pictures in {FOLDER.relative_to(REPOSITORY)}, {size // 1000} kB;")
+    print(
+        f"{len(pictures)} pictures in {FOLDER.parent.relative_to(REPOSITORY)}, {size // 1000} kB;"
+    )
     print(f"the largest is {largest.name} with {largest.stat().st_size // 1000} kB")

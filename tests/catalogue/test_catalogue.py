@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from importlib.resources import files
+from zoneinfo import ZoneInfo
 
 import pytest
 from babel.messages.pofile import read_po
@@ -54,6 +55,14 @@ def test_plurals() -> None:
     assert forms("ru", 1, 2, 5) == 3
     assert forms("ru", 1, 21, 101) == 1
     assert forms("ar", 0, 1, 2, 3, 11, 100) >= 4
+    one, many = (
+        f"So that no machine signs people up: please wait about %(num)s second{s}, then press the "
+        "button."
+        for s in ("", "s")
+    )
+    assert forms("ru", 1, 2) == forms("ru", 2, 21) == 2
+    assert "ثوانٍ" in catalogue.words("ar").ngettext(one, many, 10)
+    assert "ثانية" in catalogue.words("ar").ngettext(one, many, 15)
     assert catalogue.words("xx").ngettext(one, many, 2) == many
 
 
@@ -72,6 +81,14 @@ def test_dates() -> None:
     assert catalogue.long_date(day, "ru") == "5 ноября 2026\u202fг."
     assert "қараша" in catalogue.long_date(day, "kk")
     assert catalogue.long_date(day, "xx") == "5 November 2026"
+
+
+def test_an_end_on_the_same_day_is_an_hour() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    start = datetime(2026, 12, 5, 18, 0, tzinfo=berlin)
+    assert catalogue.long_end(start.replace(hour=20, minute=30), start, "ru") == "20:30"
+    assert catalogue.long_end(start.replace(day=6), start, "en").startswith("Sunday, 6 December")
+    assert catalogue.long_end(None, start, "en") == ""
 
 
 def test_greetings() -> None:

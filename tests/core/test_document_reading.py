@@ -338,3 +338,30 @@ def test_any_bytes_are_a_post_or_a_complaint(raw: bytes, shown: str) -> None:
             document.read(source, shown)
         except BadFile as error:
             assert error.where
+
+
+@pytest.mark.parametrize(
+    ("name", "piece"),
+    [
+        ("a.html", "<a "),
+        ("a.html", "<script "),
+        ("a.html", "<noscript "),
+        ("a.html", "<!--more"),
+        ("a.html", '<span data-cfemail="'),
+        ("a.html", '<a href="http://x/'),
+        ("a.txt", "<!-- -->"),
+        ("a.md", "\N{NO-BREAK SPACE}"),
+    ],
+)
+def test_what_repeats_without_end_is_read_in_time(name: str, piece: str) -> None:
+    """Each of these took the square of its length or more: here it would be minutes."""
+    head = "---\ntitle: x\n---\n" if name == "a.md" else ""
+    try:
+        document.read(f"{head}{piece * (200_000 // len(piece))}".encode(), name)
+    except BadFile as error:
+        assert error.where.startswith(name)
+
+
+def test_a_page_of_comments_alone_has_no_text() -> None:
+    with pytest.raises(BadFile, match=r"a\.html: there is no text in it"):
+        document.read(b"<!-- nothing --><!-- here -->", "a.html")

@@ -35,7 +35,13 @@ Body.
 def test_toml_with_the_line_of_each_key() -> None:
     head = front_matter.split(TOML, "x.md")
     assert (head.values["title"], head.values["date"]) == ("Vote", date(2026, 11, 20))
-    assert dict(head.lines) == {"title": 2, "date": 3, "tags": 4, "params": 6}
+    assert dict(head.lines) == {
+        ("title",): 2,
+        ("date",): 3,
+        ("tags",): 4,
+        ("params",): 6,
+        ("params", "author"): 7,
+    }
     assert (head.body, head.body_line) == ("\nBody.\n", 11)
     found = parse(TOML)
     assert (found.title, found.tags, found.author) == ("Vote", ("port", "vote"), "Mara Lind")

@@ -77,7 +77,7 @@ def test_a_date_in_the_name_counts() -> None:
         ("---\ntitle: x\nkind: reprot\n---\n", "vote.en.md:3: unknown kind `reprot`. Did you mean `report`?"),
         ("---\ntitle: x\ndraft: maybe\n---\n", "vote.en.md:3: `draft` must be true or false"),
         ("---\ntitle: x\nsource_url: javascript:x\n---\n", "vote.en.md:3: `source_url` is not a web"),
-        ("---\ntitle: x\nactions:\n- type: sgin\n---\n", "vote.en.md:3: unknown type of action `sgin`"),
+        ("---\ntitle: x\nactions:\n- type: sgin\n---\n", "vote.en.md:4: unknown type of action `sgin`"),
         ("---\ntitle: x\nactions:\n- type: sign\n---\n", "needs a `label`"),
         ("---\ntitle: x\nactions:\n- {type: sign, label: l}\n---\n", "needs `url` or `email` or `reply`"),
         ("---\ntitle: x\nactions:\n- {type: letter, label: l, to: nobody}\n---\n", "`nobody` in an action"),
@@ -92,6 +92,97 @@ def test_mistakes_name_the_place_and_the_cure(text: str, says: str) -> None:
     with pytest.raises(BadFile) as error:
         parse(text)
     assert says in str(error.value)
+
+
+ACTIONS = """\
+---
+title: Strike vote
+actions:
+  - type: sign
+    label: Sign
+    url: https://example.org/sign
+    reply: true
+  - label: Write
+    type: letter
+    to: office@example.org
+    cc:
+      - copies@example.org
+      - archive@example.org
+    body: |
+      url: this is no key
+
+      [your name]
+---
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "says"),
+    [
+        ("type: sign", "type: sing", "4: unknown type of action `sing`. Did you mean `sign`?"),
+        ("type: sign", "kind: sign", "4: unknown key `kind` in an action"),
+        ("url: https://example.org/sign", "url: example.org", "6: `example.org` is not a web address"),
+        ("reply: true", "reply: perhaps", "7: `reply` in an action must be true or false"),
+        ("reply: true", "replay: true", "7: unknown key `replay` in an action. Did you mean `reply`?"),
+        ("reply: true", "label: Twice", "7: the key `label` stands twice. It stands on line 5"),
+        ("label: Write", "subject: Write", "8: the action `letter` needs a `label`"),
+        ("type: letter", "label_: x", "9: unknown key `label_` in an action. Did you mean `label`?"),
+        ("to: office@example.org", "to: office", "10: `office` in an action: "),
+        ("to: office@example.org", "targets: x\n    to: a@example.org", "10: an action has `to` or"),
+        ("- archive@example.org", "- archive", "13: `archive` in an action: "),
+        ("    to: office@example.org\n", "", "8: the action `letter` needs `to` or `targets`"),
+        ("  - label: Write\n", "  - x\n  - label: Write\n", "8: `actions` must be a list of mappings"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_an_action_names_its_own_line(right: str, wrong: str, says: str) -> None:
+    assert len(parse(ACTIONS).actions) == 2
+    with pytest.raises(BadFile) as error:
+        parse(ACTIONS.replace(right, wrong, 1))
+    assert f"vote.en.md:{says}" in str(error.value)
+
+
+def test_lines_of_a_head_in_toml() -> None:
+    text = """\
++++
+title = "Strike vote"
+event.place = "Union Hall"
+
+[[actions]]
+type = "donate"
+label = "Give"
+url = "https://example.org/give"
+
+[[actions]]
+type = "sponsor"
+label = "Sponsor"
+email = "nobody"
++++
+"""
+    with pytest.raises(BadFile, match=r"vote\.en\.md:13: `nobody` in an action"):
+        parse(text)
+    with pytest.raises(BadFile, match=r"vote\.en\.md:3: an event needs a `start`"):
+        parse(text.replace('"nobody"', '"a@example.org"'))
+    with pytest.raises(BadFile, match=r"vote\.en\.md:10: the action `sponsor` needs"):
+        parse(text.replace('email = "nobody"', ""))
+
+
+def test_a_merged_mapping_may_be_overruled() -> None:
+    text = """\
+---
+title: x
+actions:
+  - &first {type: sign, label: Sign, reply: true}
+  - <<: *first
+    label: Sign again
+---
+"""
+    assert [one.label for one in parse(text).actions] == ["Sign", "Sign again"]
+
+
+def test_an_alias_within_itself_has_an_end() -> None:
+    head = "---\ntitle: x\ntags: &a [*a, *a]\n---\n"
+    with pytest.raises(BadFile, match=r"vote\.en\.md:3: `tags` must be a list of texts"):
+        parse(head)
 
 
 @given(st.text(max_size=300))
@@ -135,7 +226,14 @@ def test_an_issue_is_one_file_a_language() -> None:
     [
         ({"issues/w.en.md": "---\nsubject: x\n---\n"}, "issues/w.en.md:1: an issue needs `posts`"),
         ({"issues/w.en.md": "---\nposts: []\n---\n"}, "an issue needs `posts`"),
-        ({"issues/w.en.md": "---\nposts: [a, a]\n---\n"}, "a post stands twice"),
+        (
+            {"issues/w.en.md": "---\nposts:\n- a\n- a\n---\n"},
+            "w.en.md:4: the post `a` stands twice",
+        ),
+        (
+            {"issues/w.en.md": "---\nposts: [a]\nfallback:\n  de: EN!\n---\n"},
+            "w.en.md:4: `EN!` is not a",
+        ),
         ({"issues/W w.en.md": MAIN}, "an issue's file name may hold only"),
         ({"issues/w.en.md": MAIN, "issues/w.ru.md": MAIN}, "belongs into one file of an issue"),
         ({"issues/w.en.md": MAIN, "issues/w.md": "---\nsubject: x\n---\n"}, "a second file for"),

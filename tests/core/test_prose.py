@@ -212,6 +212,16 @@ def test_a_page_within_a_form_is_kept() -> None:
     assert "the words around them are kept" in warned(html)
 
 
+def test_a_character_in_two_halves_is_one() -> None:
+    assert to_markdown("<p>&#xD83D;&#xde4c; &#55357;&#56908;</p>").text == "🙌 🙌\n"
+    assert to_markdown("<p>&#xD83D; &#56908; &#55000;&#56000;</p>").text == "� � 훘�\n"
+
+
+def test_what_is_there_for_want_of_scripts_is_read() -> None:
+    html = "<p>a</p><noscript><p>Read <b>this</b></p></noscript><noscript><img src=x></noscript>"
+    assert to_markdown(html).text == "a\n\nRead **this**\n"
+
+
 def test_nothing_gives_nothing() -> None:
     assert to_markdown("").text == to_markdown("<p> </p>").text == ""
 
@@ -226,6 +236,8 @@ def test_nothing_gives_nothing() -> None:
         "<blockquote>" * 200 + "x",
         "".join(f"<font size={n}>x<p>" for n in range(5000)),
         "<b>" + "<span>" * 3000,
+        "<p>" + "<b><i>" * 500 + "x" + "</i></b>" * 500,
+        "<b><a><em>" * 500 + "x",
     ],
 )
 def test_what_is_nested_too_deeply_is_refused(html: str) -> None:

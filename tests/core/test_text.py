@@ -48,7 +48,7 @@ def test_the_text_reads_as_typed() -> None:
         plain.to_text(SAMPLE)
         == """\
 Demands
--------
+~~~~~~~
 
 We ask for three things, see the appeal <https://example.org/a-b_(c)> or
 <https://example.org/x>

@@ -26,8 +26,9 @@ from mailout.core.errors import BadFile, MailoutError
 from mailout.core.mailing_list import MailingList
 from mailout.core.site import ArchiveSettings, Site
 from mailout.core.target import Target, Targets
-from mailout.publish import archive, archive_pages
+from mailout.publish import archive, archive_pages, sources
 from mailout.publish.archive import Built
+from mailout.publish.compile import compile_issue
 from mailout.store import dispatches, issues
 from mailout.store.engine import Store
 
@@ -304,6 +305,69 @@ def test_a_post_names_the_issues_that_had_it(shelf: Shelf) -> None:
     page = html.document_fromstring(shelf.text("en/posts/strike.html"))
     links = page.xpath("//p[@class='small']/a[contains(@href, 'issues/')]/@href")
     assert links == ["../../en/issues/w47.html", "../../en/issues/w46.html"]
+
+
+CHANGED = {"en": "This text was changed after it was mailed.", "ru": "изменён после рассылки"}
+
+
+def mailed_as_compiled(shelf: Shelf, *posts: str) -> None:
+    """An issue whose mails say what its posts say at this moment."""
+    (shelf.site.root / "issues" / "w47.en.md").write_text(
+        f"---\nposts: [{', '.join(posts)}]\nfallback: {{ru: en}}\nsubject: News\n---\n"
+    )
+    bulletin = shelf.site.lists["bulletin"]
+    settings = replace(bulletin.settings, languages=("en", "ru"))
+    site = replace(shelf.site, lists={"bulletin": MailingList("bulletin", settings)})
+    plan = sources.read_issue(site.root, "w47", "en")
+    texts = sources.read_posts(site.root, "en")
+    made = compile_issue(
+        site, site.lists["bulletin"], plan, texts, read_templates(site.root), MONDAY
+    )
+    with shelf.store.writing() as tx:
+        issue = issues.save_compiled(tx, "w47", "bulletin", posts, made.variants, MONDAY)
+    with shelf.store.writing() as tx:
+        issues.mark_sent(tx, issue.id, MONDAY)
+
+
+def changed_pages(shelf: Shelf) -> set[str]:
+    shelf.build()
+    return {
+        path
+        for path in pages_of(shelf)
+        if any(words in shelf.text(path) for words in CHANGED.values())
+    }
+
+
+def test_what_was_changed_after_it_was_mailed_says_so(shelf: Shelf) -> None:
+    lines = "1. one\n1. two & three\n\n> *so* [it][1] is\n\n[1]: https://example.org/a_(b)\n"
+    write_post(shelf.site, "list.en", "A list &amp; more", lines)
+    write_post(shelf.site, "list.ru", "Список", lines)
+    mailed_as_compiled(shelf, "strike", "appeal", "list", "letters")
+    assert changed_pages(shelf) == set()
+    write_post(shelf.site, "list.en", "A list &amp; more", lines.replace("two", "2"))
+    assert changed_pages(shelf) == {"en/issues/w47.html", "en/posts/list.html"}
+    write_post(shelf.site, "appeal.ru", "Свободу адвокатам", "Прочтите **это**.", APPEAL)
+    assert changed_pages(shelf) == {
+        "en/issues/w47.html", "en/posts/list.html", "ru/issues/w47.html", "ru/posts/appeal.html",
+    }  # fmt: skip
+
+
+def test_a_translation_or_an_action_that_came_later_is_no_change(shelf: Shelf) -> None:
+    mailed_as_compiled(shelf, "strike", "appeal", "letters")
+    write_post(shelf.site, "letters.ru", "Письма из трёх портов", "Теперь и по-русски.")
+    petition = APPEAL.replace("Write to the ministry", "Write to the embassy")
+    write_post(shelf.site, "appeal.en", "Free the lawyer", "Read **this**.", petition)
+    assert changed_pages(shelf) == set()
+
+
+def test_a_meeting_at_another_hour_is_a_change(shelf: Shelf) -> None:
+    meeting = "kind: event\nevent:\n  start: 2026-12-05 18:00\n  place: Quay 4\n  timezone: UTC"
+    write_post(shelf.site, "strike.en", "We meet", "Come.", meeting)
+    write_post(shelf.site, "strike.ru", "Встреча", "Приходите.", meeting)
+    mailed_as_compiled(shelf, "strike")
+    assert changed_pages(shelf) == set()
+    write_post(shelf.site, "strike.en", "We meet", "Come.", meeting.replace("18:00", "19:15"))
+    assert changed_pages(shelf) == {"en/issues/w47.html", "en/posts/strike.html"}
 
 
 def test_an_issues_own_words_are_on_its_page(shelf: Shelf) -> None:

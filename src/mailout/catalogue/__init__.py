@@ -94,6 +94,13 @@ def long_moment(moment: datetime, language: str) -> str:
     return f"{day}{comma}{moment:%H:%M} ({get_timezone_gmt(moment, 'long', locale)})"
 
 
+def long_end(end: datetime | None, start: datetime, language: str) -> str:
+    """When what begins at `start` ends: on the same day the hour (`20:30`); empty for None."""
+    if end is None:
+        return ""
+    return f"{end:%H:%M}" if end.date() == start.date() else long_moment(end, language)
+
+
 def greeting(name: str, language: str) -> str:
     """The first line of a letter to `name`, or to somebody whose name is not known (empty)."""
     named, nameless = _greetings(language)

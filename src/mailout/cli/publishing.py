@@ -27,7 +27,7 @@ def default_language(site: Site) -> str:
 
 def list_of(site: Site, plan: IssuePlan) -> MailingList:
     """The list an issue is for; a site with one list need not name it."""
-    return only_list(site, plan.list_id, where=plan.file)
+    return only_list(site, plan.list_id, where=plan.at("list"))
 
 
 def only_list(site: Site, list_id: str | None, where: str = "") -> MailingList:

@@ -1,8 +1,8 @@
 """Front matter: what stands between two `---` lines (YAML) or two `+++` lines (TOML) at the head
 of a post or an issue.
 
-What comes back knows on which line each key stands, so that every later complaint can
-name it.
+What comes back knows on which line each value stands, however deep, so that every later
+complaint can name it.
 Standards: YAML 1.1, TOML 1.0.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,24 +20,31 @@ from mailout.core.errors import BadFile, nearest, place
 
 _FENCE = "---"
 _TOML_FENCE = "+++"
-_TOML_KEY = re.compile(r"\s*\[{0,2}\s*(?:\"([^\"]+)\"|'([^']+)'|([\w-]+))\s*[.=\]]")
+_TOML_KEY = re.compile(r"\s*(\[{0,2})\s*(?:\"([^\"]+)\"|'([^']+)'|([\w-]+))\s*[.=\]].*")
 _UNQUOTED = 'A text needs quotes around it, as in `title = "Strike vote"`.'
 _TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)")
+
+Path = tuple[str | int, ...]
+"""The way to a value: keys of mappings and positions (from 0) in lists, from the outside in."""
+
+At = Callable[..., str]
+"""Where a value stands (`file:line`), by the way to it from the value that this is about."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrontMatter:
-    """The values, the line (from 1) of each top key, the body, and the body's first line."""
+    """The values, the line (from 1) of each value, the body, and the body's first line."""
 
     file: str
     values: Mapping[str, Any]
-    lines: Mapping[str, int]
+    lines: Mapping[Path, int]
     body: str
     body_line: int
 
-    def at(self, key: str) -> str:
-        """`file:line` of a key, or of the head when the key is not there."""
-        return place(self.file, self.lines.get(key, 1))
+    def at(self, *path: str | int) -> str:
+        """`file:line` of a value, else of what it should stand in, else of the head."""
+        known = (path[:length] for length in range(len(path), 0, -1) if path[:length] in self.lines)
+        return place(self.file, self.lines.get(next(known, ()), 1))
 
     def refuse_unknown(self, known: Collection[str]) -> None:
         """Nothing, if every key is known. Raises: BadFile naming line and nearest known key."""
@@ -109,9 +116,9 @@ def join(values: Mapping[str, Any], body: str) -> str:
     return f"{_FENCE}\n{head}{_FENCE}\n{body}"
 
 
-def _read_yaml(source: str, file: str) -> tuple[dict[str, Any], dict[str, int]]:
+def _read_yaml(source: str, file: str) -> tuple[dict[str, Any], dict[Path, int]]:
     try:
-        node, values = _node_and_values(source)
+        values, lines = _values_and_lines(source, file)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = place(file, mark.line + 2, mark.column + 1) if mark else file
@@ -120,45 +127,67 @@ def _read_yaml(source: str, file: str) -> tuple[dict[str, Any], dict[str, int]]:
             where=where,
             fix="A text with a colon or a quote in it needs quotes around the whole of it.",
         ) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except RecursionError:
+        raise BadFile("the front matter is nested too deeply", where=place(file, 1)) from None
+    except (yaml.YAMLError, ValueError) as error:
         first = (str(error).splitlines() or ["unreadable"])[0]
         raise BadFile(f"the front matter is not YAML: {first}", where=place(file, 1)) from None
     if values is None:
         return {}, {}
-    if not isinstance(values, dict) or not isinstance(node, yaml.MappingNode):
+    if not isinstance(values, dict):
         raise BadFile("the front matter must be lines of `key: value`", where=place(file, 2))
-    lines: dict[str, int] = {}
-    for key_node, _ in node.value:
-        key = str(key_node.value)
-        line = key_node.start_mark.line + 2
-        if key in lines:
-            raise BadFile(
-                f"the key `{key}` stands twice",
-                where=place(file, line),
-                fix=f"It stands on line {lines[key]} already.",
-            )
-        lines[key] = line
     return {str(key): value for key, value in values.items()}, lines
 
 
-def _node_and_values(source: str) -> tuple[yaml.Node | None, Any]:
-    """The document's node, which knows its lines, and its values. Raises: yaml.YAMLError."""
+def _values_and_lines(source: str, file: str) -> tuple[Any, dict[Path, int]]:
+    """The document's values and where they stand. Raises: yaml.YAMLError."""
     try:
-        return _load(source, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return _load(source, file, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError:
-        return _load(source, yaml.SafeLoader)  # slower, and says better what is wrong
+        return _load(source, file, yaml.SafeLoader)  # slower, and says better what is wrong
 
 
-def _load(source: str, kind: type[yaml.SafeLoader]) -> tuple[yaml.Node | None, Any]:
+def _load(source: str, file: str, kind: type[yaml.SafeLoader]) -> tuple[Any, dict[Path, int]]:
     loader = kind(source)
     try:
         node = loader.get_single_node()
-        return node, loader.construct_document(node) if node is not None else None
+        if node is None:
+            return None, {}
+        lines = _yaml_lines(node, file)  # before `<<` is merged into it
+        return loader.construct_document(node), lines
     finally:
         loader.dispose()
 
 
-def _read_toml(source: str, file: str) -> tuple[dict[str, Any], dict[str, int]]:
+def _yaml_lines(top: yaml.Node, file: str) -> dict[Path, int]:
+    """The line of each value. Raises: BadFile for a key that stands twice in one mapping."""
+    lines: dict[Path, int] = {}
+    ahead: list[tuple[Path, yaml.Node]] = [((), top)]
+    seen: set[int] = set()  # an alias is the node itself again, perhaps within itself
+    while ahead:
+        path, node = ahead.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            for position, item in enumerate(node.value):
+                lines[*path, position] = item.start_mark.line + 2
+                ahead.append(((*path, position), item))
+        elif isinstance(node, yaml.MappingNode):
+            for key_node, value in node.value:
+                inner, line = (*path, str(key_node.value)), key_node.start_mark.line + 2
+                if inner in lines:
+                    raise BadFile(
+                        f"the key `{key_node.value}` stands twice",
+                        where=place(file, line),
+                        fix=f"It stands on line {lines[inner]} already.",
+                    )
+                lines[inner] = line
+                ahead.append((inner, value))
+    return lines
+
+
+def _read_toml(source: str, file: str) -> tuple[dict[str, Any], dict[Path, int]]:
     try:
         values = tomllib.loads(source)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
@@ -175,10 +204,37 @@ def _read_toml(source: str, file: str) -> tuple[dict[str, Any], dict[str, int]]:
             where=where,
             fix=_UNQUOTED if what.startswith("Invalid value") else "",
         ) from None
-    lines: dict[str, int] = {}
+    return values, _toml_lines(source, values)
+
+
+def _toml_lines(source: str, values: Mapping[str, Any]) -> dict[Path, int]:
+    """The line of each key and table, as far as each has a line of its own."""
+    lines: dict[Path, int] = {}
+    table: Path = ()
     for number, line in enumerate(source.split("\n"), 2):
-        found = _TOML_KEY.match(line)
-        key = (found[1] or found[2] or found[3]) if found else ""
-        if key in values:
-            lines.setdefault(key, number)
-    return values, lines
+        found = _TOML_KEY.fullmatch(line)
+        if found is None:
+            continue
+        brackets, key = found[1], found[2] or found[3] or found[4]
+        if not brackets:
+            path = (*table, key)
+        elif brackets == "[":
+            path = table = (key,)
+        else:  # the next of an array of tables
+            count = sum(1 for known in lines if len(known) == 2 and known[0] == key)
+            path = table = (key, count)
+            lines.setdefault((key,), number)
+        if _is_there(values, path):
+            lines.setdefault(path, number)
+    return lines
+
+
+def _is_there(values: Any, path: Path) -> bool:
+    for step in path:
+        if isinstance(values, Mapping) != isinstance(step, str):
+            return False
+        try:
+            values = values[step]
+        except (LookupError, TypeError):
+            return False
+    return True

@@ -18,7 +18,7 @@ from mailout.core import front_matter, language, places
 from mailout.core.edition import Edition
 from mailout.core.errors import BadFile, nearest, place
 from mailout.core.frequency import DIGESTS
-from mailout.core.front_matter import FrontMatter
+from mailout.core.front_matter import FrontMatter, Path
 from mailout.core.mailing_list import MailingList
 
 
@@ -89,6 +89,11 @@ class IssuePlan:
     issues: tuple[str, ...] = ()
     wordings: Mapping[str, Wording] = field(default_factory=dict)
     file: str = ""
+    lines: Mapping[Path, int] = field(default_factory=dict)
+
+    def at(self, *path: str | int) -> str:
+        """`file:line` of a value of the file that names the posts; the file where it is in none."""
+        return FrontMatter(self.file, {}, self.lines, "", 1).at(*path) if self.lines else self.file
 
     def fallback_of(self, mailing_list: MailingList) -> Mapping[str, Sequence[str]]:
         """What stands in for what: as the issue says, else as its list does."""
@@ -189,8 +194,9 @@ def _main_file(plan: IssuePlan, head: FrontMatter, name: str, file: str) -> Issu
     posts = head.texts("posts")
     if not posts:
         raise BadFile("an issue needs `posts`", where=head.at("posts"))
-    if len(set(posts)) != len(posts):
-        raise BadFile("a post stands twice in `posts`", where=head.at("posts"))
+    for number, key in enumerate(posts):
+        if key in posts[:number]:
+            raise BadFile(f"the post `{key}` stands twice", where=head.at("posts", number))
     template = head.text("template", "bulletin")
     digest = _digest(head)
     return IssuePlan(
@@ -207,6 +213,7 @@ def _main_file(plan: IssuePlan, head: FrontMatter, name: str, file: str) -> Issu
         digest=digest,
         issues=head.texts("issues"),
         file=file,
+        lines=head.lines,
     )
 
 
@@ -240,6 +247,8 @@ def _fallback(head: FrontMatter) -> dict[str, tuple[str, ...]]:
         choices = others if isinstance(others, list) else [others]
         for one in (code, *choices):
             if one != language.EVERY_OTHER and not language.is_code(str(one)):
-                raise BadFile(f"`{one}` is not a language code", where=head.at("fallback"))
+                raise BadFile(
+                    f"`{one}` is not a language code", where=head.at("fallback", str(code))
+                )
         found[str(code)] = tuple(language.normal(str(one)) for one in choices)
     return found

@@ -118,7 +118,7 @@ def ours(head: FrontMatter, known: frozenset[str]) -> FrontMatter:
     def set_missing(key: str, value: Any, of: str) -> None:
         if values.get(key) in (None, "", []) and value not in (None, "", []):
             values[key] = value
-            lines[key] = head.lines.get(of, 1)
+            lines[key,] = head.lines.get((of,), 1)
 
     for key, name in foreign.items():
         value = head.values[key]

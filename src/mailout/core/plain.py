@@ -14,6 +14,9 @@ from markdown_it.token import Token
 from mailout.core.markup import parser, without_comments, words_of
 
 WIDTH = 72
+HEADING = "~"
+"""What headings within a post are underlined with; its own title has hyphens."""
+
 _ENDS = frozenset({"list_item_close", "blockquote_close"})
 
 
@@ -90,7 +93,7 @@ def _blocks(tokens: Sequence[Token], at: int, indent: str) -> tuple[list[str], i
             blocks.append("\n".join(f"{indent}> {line[len(indent) :]}".rstrip() for line in quoted))
         elif token.type == "heading_open":
             words = _inline(tokens[at + 1])
-            blocks.append(underline(words, "-"))
+            blocks.append(underline(words, HEADING))
             at += 2
         elif token.type == "table_open":
             block, at = _table(tokens, at)

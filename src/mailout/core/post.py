@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 
 from mailout.core import action, front_matter, language, layout, markup, meeting
 from mailout.core.action import Action, is_web_url
@@ -146,8 +147,8 @@ def parse(text: str, file: str, default_language: str) -> Post:
         canonical_url=_url(head, "canonical_url"),
         categories=head.texts("categories"),
         excerpt=head.text("excerpt"),
-        actions=action.parse_all(head.values.get("actions"), head.at("actions")),
-        event=meeting.parse(head.values.get("event"), head.at("event")),
+        actions=action.parse_all(head.values.get("actions"), partial(head.at, "actions")),
+        event=meeting.parse(head.values.get("event"), partial(head.at, "event")),
         embargo=_embargo(head),
         tags=head.texts("tags"),
         status=status,

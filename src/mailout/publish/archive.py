@@ -1,7 +1,8 @@
 """The archive: what was mailed, as static pages in `build/archive/`, for everybody and to copy.
 
 1. `mailed` finds what goes in: issues that were mailed, of lists with an archive, and their posts
-   as the files in `posts/` have them now. Subjects and order are those that were sent.
+   as the files in `posts/` have them now. Subjects and order are those that were sent. What says
+   something else by now than its mail did is marked as changed (`publish.edits`).
 2. `publish.archive_pages` renders every page in memory: a template that fails changes nothing.
 3. `write` puts them into a fresh folder beside the old one, with their checksums, and changes the
    two by renaming. What did not change keeps its time of change; what we never wrote is kept.
@@ -17,7 +18,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,12 +28,12 @@ from zoneinfo import ZoneInfo
 from mailout.core import archive
 from mailout.core.dispatch import DispatchState
 from mailout.core.errors import BadFile, MailoutError
-from mailout.core.issue import IssuePlan, IssueState
+from mailout.core.issue import IssuePlan, IssueState, Variant
 from mailout.core.mailing_list import MailingList
 from mailout.core.picture import Picture
 from mailout.core.post import USABLE
 from mailout.core.site import Site
-from mailout.publish import moments, pictures, sources
+from mailout.publish import edits, moments, pictures, sources
 from mailout.publish.archive_pages import Mailed, pages
 from mailout.publish.sources import Posts
 from mailout.store import dispatches, issues
@@ -173,15 +174,26 @@ def _mailed(
         key: {code: one for code, one in posts.get(key, {}).items() if one.status in USABLE}
         for key in issues.posts_of(tx, issue.id)
     }
+    variants = issues.variants(tx, issue.id)
     return Mailed(
         name=issue.name,
         mailing_list=mailing_list,
         at=at.astimezone(ZoneInfo(site.identity.timezone)),
-        subjects={one.language: one.subject for one in issues.variants(tx, issue.id)},
+        subjects={one.language: one.subject for one in variants},
         wordings=plan.wordings if plan else {},
         posts={key: texts for key, texts in public.items() if texts},
+        edited=frozenset(_edited(variants, public)),
         fallback=plan.fallback_of(mailing_list) if plan else mailing_list.settings.fallback,
     )
+
+
+def _edited(variants: Iterable[Variant], posts: Posts) -> Iterator[tuple[str, str]]:
+    """Language and key of each post that is not any more what was mailed in that language."""
+    for variant in variants:
+        mailed = edits.words_of(variant.text)
+        for number, (key, texts) in enumerate(posts.items()):
+            if edits.is_edited(texts.values(), mailed, variant.language, leads=number == 0):
+                yield variant.language, key
 
 
 @contextmanager

@@ -41,7 +41,8 @@ Texts = Mapping[str, Post]
 class Mailed:
     """An issue that was mailed: `at` begins its first dispatch, in the site's time zone.
 
-    `subjects` are language -> subject, as they were sent; `posts` are its posts by key, in order.
+    `subjects` are language -> subject, as they were sent; `posts` are its posts by key, in order;
+    `edited` are language and key of those that say something else by now.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Mailed:
     wordings: Mapping[str, Wording]
     posts: Mapping[str, Texts]
     fallback: Mapping[str, Sequence[str]]
+    edited: Collection[tuple[str, str]] = ()
 
     def texts(self) -> Iterator[Post]:
         """Every post in every language it has."""
@@ -322,6 +324,7 @@ class _Volume:
         post = self._best(key, issue)
         view = post_view(self.binder.site, post, self.code, self.binder.html_at(path, post))
         view["url"] = archive.link(path, archive.post_path(self.code, key))
+        view["edited"] = (self.code, key) in issue.edited
         if post.event is not None:
             view["event"] = self._event_view(key, post.event, path)
         return view
@@ -330,7 +333,7 @@ class _Volume:
         start, end = moments.of_meeting(meeting, self.binder.site)
         return {
             "start": catalogue.long_moment(start, self.code),
-            "end": catalogue.long_moment(end, self.code) if end else "",
+            "end": catalogue.long_end(end, start, self.code),
             "place": meeting.place,
             "ics_url": archive.link(path, archive.event_path(self.code, key)),
         }

@@ -40,6 +40,7 @@ def post_view(site: Site, post: Post, code: str, html: Markup) -> dict[str, obje
         "canonical_url": post.canonical_url,
         "summary": summary(post),
         "html": html,
+        "edited": False,
         "event": None,
         "actions": [_action_view(site, action, code) for action in post.actions],
     }

@@ -61,6 +61,13 @@ def compile_issue(
     Raises: BadFile with file and line; also for a text that is not translated, unless the issue
     or its list says which language stands in for it.
     """
+    if f"{plan.template}.html.j2" not in templates:
+        known = {name.removesuffix(".html.j2") for name in templates if "/" not in name}
+        raise BadFile(
+            f"there is no template `{plan.template}`",
+            where=plan.at("template"),
+            fix=nearest(plan.template, {name for name in known if "." not in name} - {"low-data"}),
+        )
     chosen = _chosen_posts(plan, posts)
     every = [post for texts in chosen for post in texts.values()]
     drawn = {post.file: pictures.of_post(site.root, post) for post in every}
@@ -155,9 +162,10 @@ def save(
 
 def _chosen_posts(plan: IssuePlan, posts: Posts) -> list[Mapping[str, Post]]:
     chosen = []
-    for key in plan.posts:
+    for number, key in enumerate(plan.posts):
         if key not in posts:
-            raise BadFile(f"there is no post `{key}`", where=plan.file, fix=nearest(key, posts))
+            where = plan.at("posts", number)
+            raise BadFile(f"there is no post `{key}`", where=where, fix=nearest(key, posts))
         for post in posts[key].values():
             if post.status not in USABLE:
                 raise _kept_back(post)
@@ -233,7 +241,7 @@ def _refuse_unknown_languages(
         if code not in known and code != languages.EVERY_OTHER:
             raise BadFile(
                 f"`{code}` in `fallback` is no language of the list or of a text",
-                where=plan.file,
+                where=plan.at("fallback", code),
                 fix=nearest(code, known),
             )
 

@@ -17,7 +17,7 @@ def of_meeting(meeting: Meeting, site: Site) -> tuple[datetime, datetime | None]
     except (OSError, ValueError, KeyError):
         raise BadFile(
             f"`{meeting.timezone}` is not a time zone",
-            where=meeting.where,
+            where=meeting.where_zone,
             fix="Write one such as Europe/Berlin.",
         ) from None
     end = meeting.end.replace(tzinfo=zone) if meeting.end else None

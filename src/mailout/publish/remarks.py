@@ -79,7 +79,7 @@ def _on_times(site: Site, post: Post, now: datetime) -> Iterator[str]:
             yield f"{post.event.where}: the event is over"
         if not post.event.timezone:
             yield (
-                f"{post.event.where}: the event has no `timezone`, so its time is read in "
+                f"{post.event.where_zone}: the event has no `timezone`, so its time is read in "
                 f"{site.identity.timezone}"
             )
     if post.embargo and moments.in_zone(post.embargo, site) < now:

@@ -183,7 +183,7 @@ class Sheet:
             "more_url": self.page_of(post) if cut.shortened else "",
             "act_url": self._act_url(post),
             "actions": [
-                self._action(action, post, 100 * number + place)
+                self._action(action, 100 * number + place)
                 for place, action in enumerate(post.actions)
             ],
             "event": self._event(post.key, post.event) if post.event else None,
@@ -218,7 +218,7 @@ class Sheet:
         start, end = moments.of_meeting(meeting, self.site)
         return {
             "start": catalogue.long_moment(start, self.code),
-            "end": catalogue.long_moment(end, self.code) if end else "",
+            "end": catalogue.long_end(end, start, self.code),
             "place": meeting.place,
             "ics_url": archive.event_url(self.archive_url, self.code, key),
         }
@@ -254,10 +254,10 @@ class Sheet:
             "about_text": plain.to_text(about),
         }
 
-    def _action(self, action: Action, post: Post, place: int) -> dict[str, object]:
+    def _action(self, action: Action, place: int) -> dict[str, object]:
         to, link = action.to, address(action.to)
         if action.targets:
-            to, link = self._to_targets(action, post, place)
+            to, link = self._to_targets(action, place)
         return {
             "type": action.type,
             "label": action.label,
@@ -273,13 +273,13 @@ class Sheet:
             "body_text": plain.to_text(action.body),
         }
 
-    def _to_targets(self, action: Action, post: Post, number: int) -> tuple[str, str]:
+    def _to_targets(self, action: Action, number: int) -> tuple[str, str]:
         """The marks for whom a letter goes to: as it is shown, and as it stands in a link."""
         known = self.site.targets
         if action.targets not in known:
             raise BadFile(
                 f"there is no table of targets `{action.targets}`",
-                where=post.file,
+                where=action.where,
                 fix=nearest(action.targets, known) or f"Write targets/{action.targets}.toml.",
             )
         targets = known[action.targets].by_country()

@@ -26,6 +26,9 @@ BOMS = (
 _CYRILLIC = ("windows-1251", "koi8-r")
 # A superset that reads what the declared one should be; browsers do the same.
 _WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "iso-8859-1": "windows-1252"}
+_HALVES = re.compile(
+    r"&#([xX][dD][89abAB][0-9a-fA-F]{2}|5[56]\d{3});&#([xX][dD][c-fC-F][0-9a-fA-F]{2}|5[67]\d{3});"
+)
 # Python knows these as encodings of text; no file is written in them.
 _NOT_FILES = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "utf-7"})
 _ESCAPING = ("iso2022", "hz")  # whose bytes are all ASCII
@@ -82,6 +85,21 @@ def wide(raw: bytes) -> str:
     if len(head) == 4 and head[0] == head[2] == 0 and head[1] and head[3]:
         return "utf-16-be"
     return ""
+
+
+def paired(text: str) -> str:
+    """The text with `&#xD83D;&#xDE4C;` as the one character that the two halves are of.
+
+    Some programs write a character beyond U+FFFF so, though neither half is one (UTF-16).
+    """
+    return _HALVES.sub(_character, text) if "&#" in text else text
+
+
+def _character(found: re.Match[str]) -> str:
+    high, low = (int(half[1:], 16) if half[0] in "xX" else int(half) for half in found.groups())
+    if not (0xD800 <= high <= 0xDBFF and 0xDC00 <= low <= 0xDFFF):
+        return found[0]
+    return chr(0x10000 + (high - 0xD800) * 0x400 + low - 0xDC00)
 
 
 def looks_twice_encoded(text: str) -> bool:

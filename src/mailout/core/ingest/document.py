@@ -29,7 +29,7 @@ from mailout.core.ingest.writing import clean
 _HTML_NAME = re.compile(r".*\.(?:x?html?)(?:[?#].*)?", re.I)
 _MARKDOWN_NAME = re.compile(r".*\.(?:md|markdown|mkd|mdown)(?:[?#].*)?", re.I)
 _LOOKS_HTML = re.compile(
-    r"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body|p|div|h[1-6]|article|table)\b",
+    r"\s*+(?:<!--.*?-->\s*+)*+<(?:!doctype html|html|head|body|p|div|h[1-6]|article|table)\b",
     re.I | re.S,
 )
 _FRONT_MATTER = re.compile(r"\ufeff?(?:---|\+\+\+)[ \t]*\r?\n")

@@ -28,7 +28,7 @@ from markdown_it.token import Token
 
 from mailout.core import front_matter, layout
 from mailout.core.errors import BadFile, place
-from mailout.core.front_matter import FrontMatter
+from mailout.core.front_matter import FrontMatter, Path
 from mailout.core.ingest import dates
 from mailout.core.ingest.item import FILE, STATUSES, Item, Skipped
 from mailout.core.ingest.words import one_line, told_language
@@ -40,7 +40,9 @@ JSON_HEAD = re.compile(r"\s*\{\s*(?:\"[^\"\n]{0,200}\"\s*:|\})")
 _OURS = ("actions", "imported")  # keys that only we have: the text is ours too
 _PAGES = ("page", "home", "archive", "category", "search")
 _DATED = re.compile(r"(\d{4}-\d{2}-\d{2})-(.+)")
-_FIRST_HEADING = re.compile(r"\s*(?:#[ \t]+([^\n]+?)[ \t]*#*|([^\n#>|-][^\n]*)\n=+)[ \t]*(?:\n|\Z)")
+_FIRST_HEADING = re.compile(
+    r"\s*+(?:#[ \t]+([^\n]+?)[ \t]*#*|([^\n#>|-][^\n]*)\n=+)[ \t]*(?:\n|\Z)"
+)
 _TAG = re.compile(r"\{\{[<%](?P<hugo>[^\n]{0,500}?)[%>]\}\}|\{%-?(?P<liquid>[^\n]{0,500}?)-?%\}"
                   r"|\{\{(?P<value>[^\n{}]{0,300}?)\}\}")  # fmt: skip
 _HIGHLIGHT = re.compile(r"\{%-?\s*(?:end)?highlight\b[^%\n]{0,200}%\}\n?")
@@ -116,7 +118,9 @@ def _json_head(text: str, shown: str) -> FrontMatter | None:
             where=place(shown, line),
             fix="Begin it on the next one.",
         )
-    lines = {key: text.count("\n", 0, _at(text, key, end)) + 1 for key in values}
+    lines: dict[Path, int] = {
+        (key,): text.count("\n", 0, _at(text, key, end)) + 1 for key in values
+    }
     return FrontMatter(shown, values, lines, body, line + 1)
 
 

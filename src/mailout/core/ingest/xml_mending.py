@@ -84,7 +84,7 @@ def text_of(raw: bytes, shown: str, http_charset: str = "") -> Decoded:
 def mend(found: Decoded, shown: str) -> Mended:
     """The XML of a text, mended. Raises: BadFile where it is none, is cut off or dangerous."""
     notes = [*found.warnings]
-    text = _without_controls(found.text, notes)
+    text = _without_controls(charset.paired(found.text), notes)
     mending = _Mending(text, shown, notes, _begin(text, shown, notes))
     mending.walk()
     return Mended(mending.finished(), mending.root, tuple(notes))

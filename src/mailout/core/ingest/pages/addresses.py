@@ -15,10 +15,11 @@ from html import escape, unescape
 
 _ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]+\.)+[A-Za-z]{2,}", re.A)
 _CLOUDFLARE = re.compile(
-    r"<(a|span)\b[^>]*\bdata-cfemail=[\"']([0-9a-fA-F]+)[\"'][^>]*>.{0,500}?</\1>", re.S | re.I
+    r"<(a|span)\b[^<>]{0,500}?\bdata-cfemail=[\"']([0-9a-fA-F]+)[\"'][^<>]{0,500}>.{0,500}?</\1>",
+    re.S | re.I,
 )
 _CLOUDFLARE_LINK = re.compile(
-    r"(?<=[\"'])[^\"'\s]{0,300}/cdn-cgi/l/email-protection#([0-9a-fA-F]+)"
+    r"(?<=[\"'])[^\"'<>\s]{0,300}/cdn-cgi/l/email-protection#([0-9a-fA-F]+)"
 )
 _SPELT = re.compile(
     r"(?<![\w.+-])(?P<name>[\w.+-]{1,64})\s{0,3}[\[({]\s{0,3}(?:at|ät|a|собака|арроба)\s{0,3}[\])}]\s{0,3}"
@@ -27,7 +28,7 @@ _SPELT = re.compile(
     re.I,
 )
 _DOT = re.compile(r"\s*[\[({]\s*(?:dot|punkt|точка|\.)\s*[\])}]\s*", re.I)
-_SCRIPT = re.compile(r"<script\b([^>]*)>(.*?)(?:</script\s*>|\Z)", re.S | re.I)
+_SCRIPT = re.compile(r"<script\b([^>]{0,500})>(.*?)(?:</script\s*>|\Z)", re.S | re.I)
 _WRITES = re.compile(r"document\.write|innerHTML|insertAdjacent|mailto|\.href\s*=", re.I)
 _LITERAL = re.compile(r"\"((?:[^\"\\\n]|\\.)*)\"|'((?:[^'\\\n]|\\.)*)'")
 _HEX = re.compile(r"\\x([0-9a-fA-F]{2})|%([0-9a-fA-F]{2})|\\u00([0-9a-fA-F]{2})")

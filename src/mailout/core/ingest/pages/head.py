@@ -13,6 +13,7 @@ from datetime import date as Date
 from typing import Any
 from urllib.parse import urljoin
 
+from lxml import etree
 from lxml import html as lxml_html
 
 from mailout.core.ingest import dates
@@ -43,9 +44,10 @@ class Head:
 def read(html: str, url: str = "") -> Head:
     """The head of a page that stands at `url`, as far as that is known."""
     parser = lxml_html.HTMLParser(encoding="utf-8", huge_tree=True)
-    document = lxml_html.document_fromstring(
-        html.encode(errors="replace") or b"<html/>", parser=parser
-    )
+    try:
+        document = lxml_html.document_fromstring(html.encode(errors="replace"), parser=parser)
+    except etree.ParserError:  # there is nothing in it, or nothing but comments
+        document = lxml_html.document_fromstring(b"<html/>", parser=parser)
     told = _metas(document)
     data = next(_data(document), {})
     address = _address(document, told, url)

@@ -25,6 +25,7 @@ import nh3
 from lxml import html as lxml_html
 
 from mailout.core.errors import BadFile
+from mailout.core.ingest import charset
 
 MOST_BYTES = 10_000_000
 DEEPEST = 150
@@ -86,15 +87,18 @@ _FORMATS = frozenset(
 _TABLE_DEPTH = 4  # table, tbody, tr, td
 
 _COMMENT = re.compile(r"<!--(?!more\b).*?(?:-->|\Z)", re.S | re.I)
-_MORE = re.compile(r"<!--\s*more\b.*?-->", re.S | re.I)
+_MORE = re.compile(r"<!--\s*more\b.{0,300}?-->", re.S | re.I)
 _OTHER_COMMENT = re.compile(r"<!--(?!more-->).*?-->", re.S)  # also from `<!x>` and `</->`
-_RAW = re.compile(rf"<({'|'.join((*_GONE, 'iframe'))})\b[^>]*>.*?(?:(</\1\s*>)|\Z)", re.S | re.I)
+_RAW = re.compile(
+    rf"<({'|'.join((*_GONE, 'iframe'))})\b[^>]{{0,1000}}>.*?(?:(</\1\s*>)|\Z)", re.S | re.I
+)
 _TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)([^>]*)")
 _VOID = re.compile(r"<(br|hr|img|wbr|input|embed|source)((?:\s[\w-]+=\"[^\"]*\")*)>")
 _FRAME = re.compile(r"(<iframe\b[^>]*>).*?</iframe>", re.S)
 _SCHEME = re.compile(r"[\"'=\s]([a-zA-Z][a-zA-Z0-9+.-]{1,20}):")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ufffe\uffff]")
-_NO_WORDS = re.compile(r"<noscript\b[^>]*>\s*(?:<[^>]*>\s*)*?</noscript>", re.I)
+_NO_WORDS = re.compile(r"<noscript\b[^>]{0,300}>\s*(?:<[^<>]*>\s*){0,20}?</noscript>", re.I)
+_NOSCRIPT = re.compile(r"</?noscript\b[^<>]*>", re.I)  # to nh3 its inside would be mere letters
 # A C1 control in a text is nearly always a windows-1252 letter read as latin-1.
 _C1 = re.compile("[\x80-\x9f]")
 
@@ -103,7 +107,7 @@ def readable(html: str, warnings: dict[str, None]) -> str:
     """The HTML without control characters and comments. Raises: BadFile if it is too large."""
     if len(html) > MOST_BYTES or len(html.encode(errors="replace")) > MOST_BYTES:
         raise BadFile("more than 10 MB of HTML", fix="Import it in parts.")
-    html = html.encode(errors="replace").decode()
+    html = charset.paired(html).encode(errors="replace").decode()
     html = _C1.sub(lambda found: _letter(found[0]), html.replace("\x0c", " "))
     html, stripped = _CONTROL.subn("", html)
     if stripped:
@@ -126,7 +130,7 @@ def tree(
     _refuse_depth(html)
     schemes = {found.lower() for found in _SCHEME.findall(re.sub(r"[\t\n]", "", unescape(html)))}
     cleaned = nh3.clean(
-        _NO_WORDS.sub("", html),
+        _NOSCRIPT.sub(" ", _NO_WORDS.sub("", html)),
         tags=set(INLINE | _BLOCKS | FORM | tags),
         clean_content_tags=set(_GONE),
         attributes={
@@ -181,12 +185,15 @@ def _refuse_depth(html: str) -> None:
     open_: list[str] = []
     names: Counter[str] = Counter()
     formats: Counter[tuple[str, str]] = Counter()
-    depth = formatting = 0
+    depth = formatting = run = 0  # `run`: formats opened within each other in one block
     for closing, name, rest in _TAG.findall(_RAW.sub("", html)):
         name = name.lower()
+        if name not in INLINE:
+            run = 0
         if name in _UNNESTED:
             continue
         if name in _FORMATS:
+            run = max(0, run - 1) if closing else run + 1
             if not closing and formats[name, rest] < _MOST_ALIKE:
                 formats[name, rest] += 1
                 formatting += 1
@@ -205,7 +212,7 @@ def _refuse_depth(html: str) -> None:
                 depth -= _TABLE_DEPTH if closed == "table" else 1
                 if closed == name:
                     break
-        if depth + formatting > DEEPEST:
+        if depth + max(formatting, run) > DEEPEST:
             raise BadFile(
                 f"more than {DEEPEST} elements stand within each other",
                 fix="Close what is open, or copy the text by hand.",
