@@ -45,7 +45,7 @@ class Composer:
         in a header.
         """
         # Taken apart at once: a send asks a million times, and for nearly all of it.
-        number, _, _, key, language, edition, _, _, address, name, country, leave = delivery
+        number, key, language, edition, _, _, address, name, country, leave, _, _ = delivery
         # Nearly all are ASCII, and those stand on the wire as they stand in the store.
         wire = address if address.isascii() else Address.stored(address).wire
         token = self.return_path(number)
