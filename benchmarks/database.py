@@ -78,14 +78,17 @@ class PostgreSQL:
         # Who was killed left these, and may be a name still: PostgreSQL would take it to be alive.
         for left in (self.folder / "postmaster.pid", *self.folder.glob(".s.PGSQL.*")):
             left.unlink(missing_ok=True)
-        for tries_left in (5, 4, 3, 2, 1, 0):
+        with suppress(subprocess.SubprocessError, AssertionError):
+            self._server.ensure_postgres_running()  # waits ten seconds: recovery may take more
+        gives_up = time.monotonic() + 120
+        while True:
             try:
-                self._server.ensure_postgres_running()
+                psycopg.connect(self._uri).close()
                 return
-            except subprocess.SubprocessError:  # it is given ten seconds: recovery may take more
-                if not tries_left:
+            except psycopg.OperationalError:
+                if time.monotonic() > gives_up:
                     raise
-                time.sleep(1)
+                time.sleep(0.2)
 
 
 def _is_alive(process: int) -> bool:
