@@ -73,14 +73,18 @@ def _scenarios(
         "workers",
         partial(kills.killed_workers, folder, people, 3 if quick else 8, server.create()),
     )
-    yield "power", partial(kills.power_cuts, folder, people, 3 if quick else 20, per_send)
-    for command in ("send", "worker"):
-        yield (
-            f"database {command}",
-            partial(
-                outages.database_stopped, folder, people, 1 if quick else 3, away, server, command
-            ),
-        )
+    yield "power SQLite", partial(kills.power_cuts, folder, people, 3 if quick else 20, per_send)
+    cuts = 3 if quick else 20
+    yield "power PostgreSQL", partial(kills.power_lost, folder, people, cuts, per_send, server)
+    for how in ("stopped", "killed"):
+        for command in ("send", "worker"):
+            times = 1 if quick else 3
+            yield (
+                f"database {how} {command}",
+                partial(
+                    outages.database_stopped, folder, people, times, away, server, command, how
+                ),
+            )
     # So few people are served before the disk can be filled.
     yield "disk", partial(outages.disk_full, folder, max(people, 20_000), away)
     for command, chunking in (("send", False), ("worker", False), ("worker", True)):

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import TimeoutExpired
 
+from database import PostgreSQL
 from sink import Sink
 from world import (
     CHANCE,
@@ -214,6 +215,35 @@ def power_cuts(folder: Path, people: int, cuts: int, per_send: int) -> Result:
     return result
 
 
+def power_lost(folder: Path, people: int, cuts: int, per_send: int, server: PostgreSQL) -> Result:
+    """Sender and PostgreSQL are killed at one moment (`kill -9` of all that both are), and both
+    started again: what a machine's power cut does, but for what only its disk had promised."""
+    result = Result("power cut (sender and PostgreSQL killed at once)", 0, people)
+    with world(folder, people, server.create()) as here:
+        while result.kills < cuts and not result.faults:
+            issue, since, doubts = here.new_issue(), here.sink.settled(), []
+            aims = sorted(CHANCE.randrange(people) for _ in range(per_send))
+            for aim in aims[: cuts - result.kills]:
+                process = here.send()
+                if not _reached(here, process, since + aim):
+                    break  # it was done before
+                with _frozen(process):
+                    server.kill()
+                    process.kill()
+                server.start()
+                result.kills += 1
+                found = here.in_doubt()
+                doubts += found
+                if len(found) > WINDOW * CONNECTIONS:
+                    result.faults.append(f"{len(found)} were in doubt at once")
+            finish(here, result, issue)
+            here.sink.settled()
+            judge(result, here.people, here.sink.accepted(since), doubts)
+        result.faults += here.clean_up()
+    result.at_most = result.kills * WINDOW * CONNECTIONS
+    return result
+
+
 @contextmanager
 def _frozen(process: Mailout) -> Iterator[None]:
     """No byte is written by the process in this block."""
@@ -222,7 +252,8 @@ def _frozen(process: Mailout) -> Iterator[None]:
     try:
         yield
     finally:
-        process.process.send_signal(signal.SIGCONT)
+        with suppress(ProcessLookupError):
+            process.process.send_signal(signal.SIGCONT)
 
 
 def _opened(copy: Path) -> list[str]:

@@ -21,17 +21,25 @@ _RAM_DISK = "256m"
 
 
 def database_stopped(
-    folder: Path, people: int, stops: int, seconds: float, server: PostgreSQL, command: str
+    folder: Path,
+    people: int,
+    stops: int,
+    seconds: float,
+    server: PostgreSQL,
+    command: str,
+    how: str,
 ) -> Result:
-    """PostgreSQL is stopped as by a crash and started again; the sender must go on by itself."""
-    result = Result(f"PostgreSQL stopped and started, `mailout {command}`", 0, people)
+    """PostgreSQL is `stopped` (`pg_ctl stop -m immediate`) or `killed` (`kill -9` of all that it
+    is) and started again; the sender must go on by itself."""
+    result = Result(f"PostgreSQL {how} and started, `mailout {command}`", 0, people)
+    stop = server.kill if how == "killed" else server.crash
     with world(folder, people, server.create()) as here:
         issue, since = here.new_issue(), here.sink.settled()
         process = _begin(here, command, issue)
         for aim in _spread(people, stops):
             if not here.wait_for(since + aim, process):
                 break
-            server.crash()
+            stop()
             time.sleep(seconds)
             server.start()
             result.kills += 1

@@ -31,6 +31,7 @@ from mailout.store.engine import Store, open_store
 CONNECTIONS = 10
 WINDOW = 20  # in doubt at a kill, a connection, at most (docs/delivery.md)
 SIZE = 10_240
+CONTACT = "contact@news.example.org"  # of the list, as the starter site has it
 PATIENCE = 180.0  # seconds after which something that is still not done counts as hanging
 
 CHANCE = random.Random()  # noqa: S311 - moments of a kill, no secrets
@@ -234,7 +235,8 @@ def judge(
     at which its delivery was in doubt: so often may it have come too often."""
     ids: dict[str, list[str]] = defaultdict(list)
     for recipient, identity in got:
-        ids[recipient].append(identity)
+        if recipient != CONTACT:  # who gets the reports and alerts, which are no deliveries
+            ids[recipient].append(identity)
     allowed = Counter(doubts)
     result.lost += len(people - ids.keys())
     result.doubled += sum(len(found) - 1 for found in ids.values())

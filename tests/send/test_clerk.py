@@ -17,7 +17,7 @@ def delivery(number: int) -> Claimed:
     queued = "2026-11-24 10:00:00.000000"
     address = f"p{number}@example.org"
     return Claimed(
-        number, 1, 1, f"key{number}", "en", "full", 0, queued, address, "", "", f"token{number}"
+        number, f"key{number}", "en", "full", 0, queued, address, "", "", f"token{number}", 1, 1
     )
 
 

@@ -28,10 +28,12 @@ def usual(step: str, number: int) -> str | None:
 
 @dataclass
 class Scripted:
-    """`offers` are the EHLO keywords."""
+    """`offers` are the EHLO keywords. Replies go out `together` when it waits for its client, as
+    those of most servers do, or each for itself."""
 
     offers: tuple[str, ...] = ("PIPELINING",)
     answer: Answer = usual
+    together: bool = True
     accepted: list[tuple[str, bytes]] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
@@ -57,19 +59,19 @@ class Scripted:
         assert task is not None
         self.tasks.append(task)
         try:
-            await self._converse(reader, writer)
+            await self._converse(reader, _Replies(writer, self.together))
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _converse(self, reader: asyncio.StreamReader, writer: _Replies) -> None:
         writer.write(b"220 scripted.example.org\r\n")
         recipient, open_transaction = "", False
         while True:
             if not reader._buffer:  # type: ignore[attr-defined]  # it waits: a round trip
                 self.reads += 1
-                await writer.drain()
+                await writer.flush()
             line = (await reader.readline()).decode()
             if not line:
                 return
@@ -100,6 +102,7 @@ class Scripted:
                     continue
                 if (await self._reply("DATA", writer))[0] != "3":
                     continue
+                await writer.flush()
                 body = await reader.readuntil(b"\r\n.\r\n")
                 if (await self._reply("END", writer))[0] == "2":
                     self.accepted.append((recipient, body[:-3]))
@@ -117,18 +120,41 @@ class Scripted:
                 recipient, open_transaction = "", False
             elif verb == "QUIT":
                 writer.write(b"221 2.0.0 bye\r\n")
+                await writer.flush()
                 return
             else:
                 writer.write(b"500 5.5.2 what?\r\n")
 
-    async def _reply(self, step: str, writer: asyncio.StreamWriter) -> str:
+    async def _reply(self, step: str, writer: _Replies) -> str:
         reply = self.answer(step, self.number) or _USUAL[step]
         if reply == "CLOSE":
+            await writer.flush()
             raise ConnectionError
         if reply == "HANG":
+            await writer.flush()
             await asyncio.sleep(3600)
         writer.write(reply.encode() + b"\r\n")
         if reply.startswith("421"):
-            await writer.drain()
+            await writer.flush()
             raise ConnectionError
         return reply
+
+
+@dataclass
+class _Replies:
+    """What the server says: kept until it is flushed, or written at once."""
+
+    writer: asyncio.StreamWriter
+    together: bool
+    held: bytearray = field(default_factory=bytearray)
+
+    def write(self, data: bytes) -> None:
+        if self.together:
+            self.held += data
+        else:
+            self.writer.write(data)
+
+    async def flush(self) -> None:
+        self.writer.write(bytes(self.held))
+        self.held.clear()
+        await self.writer.drain()

@@ -107,18 +107,26 @@ class Reader(NamedTuple):
     leave_path: str = ""
 
 
+class Quoted(NamedTuple):
+    """Which pieces of a message hold a slot's value in quoted-printable."""
+
+    tokens: tuple[int, ...]
+    greetings: tuple[int, ...]
+    greetings_in_html: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """One variant of an issue, ready to be filled. Made by `prepare_message`.
 
     `pieces` are the whole message, with an empty one wherever something of the reader's
-    goes: first the reader's own headers, then each slot. `quoted` tells for a slot (its name,
-    and whether it stands in HTML) where its value goes in quoted-printable; `whole` tells
-    where a part in base64 goes, which is filled as one.
+    goes: first the reader's own headers, then each slot. `quoted` tells where values go in
+    quoted-printable; `whole` tells where a part in base64 goes, which is filled as one, and
+    whether it is HTML.
     """
 
     pieces: tuple[bytes, ...]
-    quoted: tuple[tuple[str, bool, tuple[int, ...]], ...]
+    quoted: Quoted
     whole: tuple[tuple[int, Base64, bool], ...]
     leave_url: str
     token_header: str = ""
@@ -131,31 +139,35 @@ class Prepared:
         in a header.
         """
         address, token, greeting, delivery, leave_path = reader
-        named_by = self.token_header and delivery
-        mark = f"{self.token_header}: {delivery}\r\n" if named_by else ""
-        by_mail = ""
-        if self.by_mail is not None and leave_path:
+        mark = by_mail = ""
+        if delivery and self.token_header:
+            mark = f"{self.token_header}: {delivery}\r\n"
+        if leave_path and self.by_mail is not None:
             before, after = self.by_mail
             by_mail = f",\r\n <mailto:{before}{leave_path}{after}>"
-        out = list(self.pieces)
+        out = [*self.pieces]
         out[_OWN] = (
             f"To: {safe(address, 'the address')}\r\n"
             f"Message-ID: {message_id}\r\n"
             f"Date: {_date(int(now))}\r\n"
             f"List-Unsubscribe: <{self.leave_url}{token}>{by_mail}\r\n{mark}\r\n"
         ).encode()  # ASCII unless the address needs SMTPUTF8 (RFC 6532)
-        plain = {_TOKEN: token, _GREETING: greeting}
-        html = {_TOKEN: token, _GREETING: _escaped(greeting)}
-        encoded: dict[str, bytes] = {}
-        for name, in_html, places in self.quoted:
-            value = html[name] if in_html else plain[name]
-            filled = encoded.get(value)
-            if filled is None:
-                filled = encoded[value] = between_soft_breaks(value)
-            for at in places:
+        tokens, greetings, greetings_in_html = self.quoted
+        escaped = _escaped(greeting)
+        if tokens:
+            filled = between_soft_breaks(token)
+            for at in tokens:
+                out[at] = filled
+        if greetings or greetings_in_html:
+            filled = between_soft_breaks(greeting)
+            for at in greetings:
+                out[at] = filled
+            if escaped is not greeting:
+                filled = between_soft_breaks(escaped)
+            for at in greetings_in_html:
                 out[at] = filled
         for at, part, in_html in self.whole:
-            out[at] = part.fill(html if in_html else plain)
+            out[at] = part.fill({_TOKEN: token, _GREETING: escaped if in_html else greeting})
         return b"".join(out)
 
 
@@ -212,7 +224,11 @@ def prepare_message(variant: Variant, headers: ListHeaders) -> Prepared:
         pieces.append(delimiter[:-2] + b"--\r\n")
     return Prepared(
         pieces=tuple(pieces),
-        quoted=tuple((name, html, tuple(at)) for (name, html), at in places.items()),
+        quoted=Quoted(
+            tokens=tuple(places.get((_TOKEN, False), []) + places.get((_TOKEN, True), [])),
+            greetings=tuple(places.get((_GREETING, False), [])),
+            greetings_in_html=tuple(places.get((_GREETING, True), [])),
+        ),
         whole=tuple(whole),
         leave_url=headers.leave_url,
         by_mail=_leave_by_mail(headers.return_path),

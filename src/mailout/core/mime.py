@@ -100,7 +100,7 @@ def between_soft_breaks(value: str) -> bytes:
     # Nearly every token and greeting stands for itself; a blank before a soft break may.
     if len(raw) > _QP_WIDTH or raw.translate(None, _SAFE):
         raw = quoted_printable(raw)
-    return b"=\r\n%b=\r\n" % raw
+    return _SOFT_BREAK + raw + _SOFT_BREAK
 
 
 def quoted_printable(raw: bytes) -> bytes:

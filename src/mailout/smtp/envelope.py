@@ -85,3 +85,30 @@ class Offer:
             dsn="dsn" in known,
             size=int(size) if size and size.isdigit() else 0,
         )
+
+
+def excluded(envelope: Envelope, offer: Offer) -> tuple[str, str] | None:
+    """Why a server with that offer cannot take the envelope, as an enhanced code and words."""
+    if not offer.smtputf8 and envelope.needs_smtputf8:
+        return "5.6.7", "the relay cannot take an address in this script"
+    if 0 < offer.size < len(envelope.message):
+        return "5.3.4", f"the relay takes {offer.size} bytes, this has {len(envelope.message)}"
+    return None
+
+
+def commands(envelope: Envelope, offer: Offer) -> tuple[str, str]:
+    """MAIL and RCPT for the envelope, each a line, with what the offer lets be added."""
+    mail, rcpt = f"MAIL FROM:<{envelope.sender}>", f"RCPT TO:<{envelope.recipient}>"
+    if offer.size:
+        mail += f" SIZE={len(envelope.message)}"
+    needs_smtputf8 = offer.smtputf8 and envelope.needs_smtputf8
+    if needs_smtputf8:
+        # The address stands in `To:` too, so the message is no longer 7-bit (RFC 6531 3.6).
+        mail += " BODY=8BITMIME SMTPUTF8" if offer.eight_bit else " SMTPUTF8"
+    if offer.dsn and envelope.envelope_id:
+        # A report needs no copy of the message (RFC 3461 4.3, 4.4).
+        mail += f" RET=HDRS ENVID={envelope.envelope_id}"
+        # RFC 3461 4.1, 4.2; RFC 6533 3 for addresses that are not ASCII.
+        kind = "utf-8" if needs_smtputf8 else "rfc822"
+        rcpt += f" NOTIFY=FAILURE,DELAY ORCPT={kind};{xtext(envelope.recipient)}"
+    return f"{mail}\r\n", f"{rcpt}\r\n"

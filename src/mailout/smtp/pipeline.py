@@ -25,8 +25,8 @@ from enum import Enum
 from time import monotonic
 
 from mailout.core.delivery import Outcome, Verdict
-from mailout.smtp.envelope import Envelope, Offer, Source, xtext
-from mailout.smtp.replies import Nonsense, Reply, ReplyReader
+from mailout.smtp.envelope import Envelope, Offer, Source, commands, excluded
+from mailout.smtp.replies import ROUND, Nonsense, Reply, ReplyReader
 
 _WATCH = 0.5  # seconds between looks at the clock
 
@@ -137,25 +137,19 @@ class Pipeline(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._heard = monotonic()
         written: list[bytes] = []
-        awaited, pipelining = self._awaited, self.offer.pipelining
-        try:
-            for code, words in self._reader.feed(data):
-                if code == 250 and pipelining and awaited:
-                    step = awaited[0][0]
-                    if step is _MAIL or step is _RCPT:
-                        # As hoped, and nothing to do about it: so are half of all answers.
-                        awaited.popleft()
-                        continue
-                self._hear(Reply(code, words), written)
-                if self._transport is None:
-                    return
-        except Nonsense as nonsense:
-            self._end(f"the server's reply is nonsense: {nonsense}")
-            return
-        if not self._quitting:
-            self._fill(written, self._heard)
+        if not self._hear_round(data, written):
+            try:
+                for code, words in self._reader.feed(data):
+                    self._hear(Reply(code, words), written)
+                    if self._transport is None:
+                        return
+            except Nonsense as nonsense:
+                self._end(f"the server's reply is nonsense: {nonsense}")
+                return
+            if not self._quitting:
+                self._fill(written, self._heard)
         self._write(written)
-        if not self._under_way and not awaited:
+        if not self._under_way and not self._awaited:
             if self._ends_idle:
                 self._quitting = True
             if self._quitting:
@@ -183,22 +177,14 @@ class Pipeline(asyncio.Protocol):
     def _begin_next(self, written: list[bytes], now: float) -> bool:
         """Whether the source had an envelope that the server can take."""
         while (envelope := self.source.take()) is not None:
-            refusal = self._cannot_take(envelope)
-            if refusal is None:
+            why = excluded(envelope, self.offer)
+            if why is None:
                 self._begin(_Transfer(envelope, now), written)
                 return True
-            self.source.finished(envelope, refusal)
+            enhanced, words = why
+            outcome = Outcome(Verdict.REFUSED, 0, enhanced, words, self.relay)
+            self.source.finished(envelope, outcome)
         return False
-
-    def _cannot_take(self, envelope: Envelope) -> Outcome | None:
-        """Our own verdict on an envelope that this server's offer excludes."""
-        if not self.offer.smtputf8 and envelope.needs_smtputf8:
-            why = "the relay cannot take an address in this script"
-            return Outcome(Verdict.REFUSED, 0, "5.6.7", why, self.relay)
-        if 0 < self.offer.size < len(envelope.message):
-            why = f"the relay takes {self.offer.size} bytes, this has {len(envelope.message)}"
-            return Outcome(Verdict.REFUSED, 0, "5.3.4", why, self.relay)
-        return None
 
     def _begin(self, transfer: _Transfer, written: list[bytes]) -> None:
         envelope, awaited = transfer.envelope, self._awaited
@@ -210,49 +196,49 @@ class Pipeline(asyncio.Protocol):
             self._needs_reset = False
             written.append(b"RSET\r\n")
             awaited.append((_Step.RSET, None))
-        mail = f"MAIL FROM:<{envelope.sender}>{self._mail_options(envelope)}\r\n"
-        rcpt = f"RCPT TO:<{envelope.recipient}>{self._rcpt_options(envelope)}\r\n"
-        awaited.append((_MAIL, transfer))
+        mail, rcpt = commands(envelope, self.offer)
         if not self.offer.pipelining:
             transfer.rcpt = rcpt.encode()
             written.append(mail.encode())
+            awaited.append((_MAIL, transfer))
             return
-        awaited.append((_RCPT, transfer))
         if not self.offer.chunking:
             written.append(f"{mail}{rcpt}DATA\r\n".encode())
-            awaited.append((_DATA, transfer))
+            awaited += ((_MAIL, transfer), (_RCPT, transfer), (_DATA, transfer))
             return
         size = len(envelope.message)
         written.append(f"{mail}{rcpt}BDAT {size} LAST\r\n".encode())
         written.append(envelope.message)
         transfer.written = True
-        awaited.append((_END_OF_DATA, transfer))
+        awaited += ((_MAIL, transfer), (_RCPT, transfer), (_END_OF_DATA, transfer))
         # Whether this one fails is known only when the next is on the wire already.
         self._needs_reset = True
-
-    def _mail_options(self, envelope: Envelope) -> str:
-        offer = self.offer
-        options = f" SIZE={len(envelope.message)}" if offer.size else ""
-        if envelope.needs_smtputf8:
-            # The address stands in `To:` too, so the message is no longer 7-bit (RFC 6531 3.6).
-            options += " BODY=8BITMIME SMTPUTF8" if offer.eight_bit else " SMTPUTF8"
-        if offer.dsn and envelope.envelope_id:
-            # A report needs no copy of the message (RFC 3461 4.3, 4.4).
-            options += f" RET=HDRS ENVID={envelope.envelope_id}"
-        return options
-
-    def _rcpt_options(self, envelope: Envelope) -> str:
-        if not (self.offer.dsn and envelope.envelope_id):
-            return ""
-        # RFC 3461 4.1, 4.2; RFC 6533 3 for addresses that are not ASCII.
-        kind = "utf-8" if envelope.needs_smtputf8 else "rfc822"
-        return f" NOTIFY=FAILURE,DELAY ORCPT={kind};{xtext(envelope.recipient)}"
 
     def _write(self, written: list[bytes]) -> None:
         if written and self._transport is not None:
             self._transport.write(b"".join(written))
 
     # --- what comes back ----------------------------------------------------------------
+
+    def _hear_round(self, data: bytes, written: list[bytes]) -> bool:
+        """Whether `data` was a whole round trip in which all went well, and is dealt with: one
+        message accepted, the next one's envelope too.
+
+        Nearly all rounds of a send are such. `_hear` would come to the same, reply by reply.
+        """
+        awaited = self._awaited
+        if len(awaited) != 4 or not self._reader.is_empty:
+            return False
+        (first, ended), (last, begun) = awaited[0], awaited[3]
+        if first is not _END_OF_DATA or last is not _DATA or ended is None or begun is None:
+            return False
+        if ended.refusal is not None or (replies := ROUND.fullmatch(data)) is None:
+            return False
+        awaited.clear()
+        self._under_way.popleft()
+        self._accept(ended, 250, replies[1].decode() if replies[1] else "", replies[2].decode())
+        self._write_message(begun, written)
+        return True
 
     def _hear(self, reply: Reply, written: list[bytes]) -> None:
         if not self._awaited:
@@ -300,12 +286,21 @@ class Pipeline(asyncio.Protocol):
             # It wants a message although nobody is to have it: an empty one, then (RFC 2920 3.1).
             written.append(b".\r\n")
         else:
-            message = transfer.envelope.message
-            written.append(message if message.endswith(b"\r\n") else message + b"\r\n")
-            written.append(b".\r\n")
-            transfer.written = True
+            self._write_message(transfer, written)
+            return
         self._awaited.append((_END_OF_DATA, transfer))
-        # The next envelope follows the end of this message in the same write.
+        self._go_on(written)
+
+    def _write_message(self, transfer: _Transfer, written: list[bytes]) -> None:
+        message = transfer.envelope.message
+        written.append(message if message.endswith(b"\r\n") else message + b"\r\n")
+        written.append(b".\r\n")
+        transfer.written = True
+        self._awaited.append((_END_OF_DATA, transfer))
+        self._go_on(written)
+
+    def _go_on(self, written: list[bytes]) -> None:
+        """Lets the next envelope follow the end of a message in the same write."""
         if self.offer.pipelining and not self._quitting:
             self._begin_next(written, self._heard)
 
@@ -315,13 +310,7 @@ class Pipeline(asyncio.Protocol):
         else:
             self._under_way.remove(transfer)
         if transfer.refusal is None and 200 <= reply.code <= 299:
-            self.accepted += 1
-            enhanced, text = reply.split()
-            seconds = self._heard - transfer.started
-            self.source.finished(
-                transfer.envelope,
-                Outcome(_ACCEPTED, reply.code, enhanced, text, self.relay, seconds),
-            )
+            self._accept(transfer, reply.code, *reply.split())
             return
         step, decisive = transfer.refusal or (_Step.END, reply)
         # A transaction ends with its message, good or bad; one broken off before stays open.
@@ -331,6 +320,12 @@ class Pipeline(asyncio.Protocol):
             self.source.refused_us(decisive)
             return
         self.source.finished(transfer.envelope, self._outcome(transfer, step, decisive))
+
+    def _accept(self, transfer: _Transfer, code: int, enhanced: str, text: str) -> None:
+        self.accepted += 1
+        seconds = self._heard - transfer.started
+        outcome = Outcome(_ACCEPTED, code, enhanced, text, self.relay, seconds)
+        self.source.finished(transfer.envelope, outcome)
 
     def _outcome(self, transfer: _Transfer, step: _Step, reply: Reply) -> Outcome:
         enhanced, text = reply.split()

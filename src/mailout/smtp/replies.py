@@ -12,6 +12,12 @@ from typing import NamedTuple
 _LINE = re.compile(rb"(\d{3})(?:([ -])(.*))?", re.S)
 _CODES = {b"%d" % code: code for code in range(100, 1000)}
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
+ROUND = re.compile(
+    rb"250 (?:([245]\.\d{1,3}\.\d{1,3})(?: +|(?=\r)))?(|[!-~](?:[ -~]{0,478}[!-~])?)\r\n"
+    rb"250 [^\r\n]*\r\n250 [^\r\n]*\r\n354 [^\r\n]*\r\n"
+)
+"""The replies of a round trip in which all went well: to a message's end, MAIL, RCPT and DATA.
+Groups: the first one's enhanced code, if it has one, and its words as `Reply.split` has them."""
 _MOST_BYTES = 64 * 1024  # of one reply, all its lines together
 _MOST_TEXT = 500  # characters that are kept
 
@@ -51,6 +57,11 @@ class ReplyReader:
         self._rest = b""
         self._lines: list[bytes] = []
         self._size = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has given all that it got."""
+        return not (self._rest or self._lines)
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """Code and words of the replies that are complete with `data`, one by one: those before

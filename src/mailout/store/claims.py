@@ -45,8 +45,6 @@ class Claimed(NamedTuple):
     """
 
     id: int
-    issue_id: int
-    dispatch_id: int
     address_key: str
     language: str
     edition: str
@@ -56,6 +54,8 @@ class Claimed(NamedTuple):
     name: str
     country: str
     token: str
+    issue_id: int
+    dispatch_id: int
 
     @property
     def queued_at(self) -> datetime:
@@ -70,13 +70,13 @@ class Claimed(NamedTuple):
 # The readers as they are now, and why one who has left, paused, been suppressed or chosen another
 # frequency since the queueing is skipped (`core.dispatch.LeftOut`, `core.frequency.MISSED`).
 _READER = """
-  d.id, d.issue_id, d.dispatch_id, d.address_key, d.language, d.edition, d.attempts, {queued},
+  d.id, d.address_key, d.language, d.edition, d.attempts, {queued},
   p.address, p.name, p.country, s.token,
   CASE WHEN p.id IS NULL THEN 'erased'
        WHEN EXISTS (SELECT 1 FROM suppression x
-                    WHERE x.address_key = d.address_key AND x.list_id IN ('', i.list_id))
+                    WHERE x.address_key = d.address_key AND {then}x.list_id IN ('', i.list_id))
          OR EXISTS (SELECT 1 FROM suppressed_domain x
-                    WHERE x.domain = p.domain AND x.list_id IN ('', i.list_id))
+                    WHERE x.domain = p.domain AND {then}x.list_id IN ('', i.list_id))
        THEN 'suppressed'
        WHEN s.state IS NULL THEN 'unsubscribed'
        WHEN s.state <> 'active' AND
@@ -91,26 +91,34 @@ JOIN issue i ON i.id = d.issue_id
 LEFT JOIN subscriber p ON p.id = d.subscriber_id
 LEFT JOIN subscription s ON s.subscriber_id = p.id AND s.list_id = i.list_id"""
 _QUEUED = """
-  SELECT * FROM delivery INDEXED BY ix_delivery_queued
+  SELECT id, issue_id, subscriber_id, address_key, language, edition, attempts, queued_at, next_at
+  FROM delivery INDEXED BY ix_delivery_queued
   WHERE dispatch_id = :dispatch AND state = 'queued'
     AND next_at <= :now AND (next_at, id) > (:after_at, :after_id)
   ORDER BY next_at, id LIMIT :most"""
 _QUEUED_AND_FREE = """
-  SELECT * FROM delivery
+  SELECT id, issue_id, subscriber_id, address_key, language, edition, attempts, queued_at, next_at
+  FROM delivery
   WHERE dispatch_id = %(dispatch)s AND state = 'queued'
     AND next_at <= %(now)s AND (next_at, id) > (%(after_at)s::timestamptz, %(after_id)s)
   ORDER BY next_at, id LIMIT %(most)s FOR UPDATE SKIP LOCKED"""
 # All in one value: SQLite's driver wakes the interpreter for each row of an answer.
-_ALL_IN_ONE = "SELECT json_group_array(json_array({reader})), max(d.next_at) FROM ({due}) d {more}"
-_ONE_BY_ONE = "SELECT {reader}, {moment} FROM ({due}) d {more} ORDER BY d.next_at, d.id"
+_ALL_IN_ONE = """
+SELECT json_group_array(json_array({reader})), max(d.issue_id), max(d.next_at)
+FROM ({due}) d {more}"""
+_ONE_BY_ONE = "SELECT {reader}, d.issue_id, {moment} FROM ({due}) d {more} ORDER BY d.next_at, d.id"
 _DUE = {
     "sqlite": _ALL_IN_ONE.format(
-        reader=_READER.format(queued="d.queued_at", now=":now"), due=_QUEUED, more=_WITH_READERS
+        # Nearly nobody is suppressed: one look by the key tells it, for all lists (the `+`).
+        reader=_READER.format(queued="d.queued_at", now=":now", then="+"),
+        due=_QUEUED,
+        more=_WITH_READERS,
     ),
     "postgresql": _ONE_BY_ONE.format(
         reader=_READER.format(
             queued="to_char(d.queued_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')",
             now="%(now)s::timestamptz",
+            then="",
         ),
         moment="to_char(d.next_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US+00')",
         due=_QUEUED_AND_FREE,
@@ -150,16 +158,20 @@ def due(
     result = plain.exec_driver_sql(_DUE[dialect], asked)
     rows: list[Any] = list(result.cursor.fetchall()) if result.cursor else []
     result.close()
+    issue_id, last_at = 0, ""
     if dialect == "sqlite":
-        ((packed, last_at),) = rows
+        ((packed, issue_id, last_at),) = rows
         rows = json.loads(packed)
     elif rows:
-        last_at = rows[-1][-1]
-        rows = [row[:-1] for row in rows]
+        *_, issue_id, last_at = rows[-1]
+        rows = [[*row[:-2]] for row in rows]
     last = Cursor(last_at, rows[-1][0]) if len(rows) == most else None
-    if unwanted := {row[0]: row[-1] for row in rows if row[-1]}:
-        _skip(plain, unwanted, now)
-    return [Claimed._make(row[:-1]) for row in rows if not row[-1]], last
+    reasons = [row.pop() for row in rows]
+    if any(reasons):
+        _skip(plain, {row[0]: why for row, why in zip(rows, reasons, strict=True) if why}, now)
+        rows = [row for row, why in zip(rows, reasons, strict=True) if not why]
+    of = (issue_id, dispatch_id)
+    return [Claimed._make((*row, *of)) for row in rows], last
 
 
 def _skip(plain: PlainTx, unwanted: Mapping[int, str], now: datetime) -> None:
