@@ -220,7 +220,7 @@ def test_a_colleagues_half_written_file_keeps_no_issue_back(shell: CommandLine) 
     [
         ("posts/2026-11-24-welcome.en.md", "---\ntitle: a: b\n---\n", "welcome.en.md:2:9: the front matter is not YAML"),
         ("posts/2026-11-24-welcome.en.md", "---\ntilte: a\n---\n", "welcome.en.md:2: unknown key `tilte`"),
-        ("issues/x.en.md", "---\nposts: [nope]\n---\n", "issues/x.en.md: there is no post `nope`"),
+        ("issues/x.en.md", "---\nposts: [nope]\n---\n", "issues/x.en.md:2: there is no post `nope`"),
         ("issues/x.en.md", "---\nposts: [2026-11-24-welcome]\nsubject: \"a\\nBcc: b@example.org\"\n---\n",
          "issues/x.en.md: the subject holds a control character"),
         ("templates/bulletin.html.j2", "{{ posts[0].titel }}", "templates/bulletin.html.j2:1:"),
