@@ -74,6 +74,8 @@ _DELIVERED = re.compile(
     r"|(?:has|have) been (?:successfully )?(?:delivered|relayed) to"
 )
 _ASKS = re.compile(r"^[^.!:?？؟。]{4,200}[?？؟](?:\s|$)")
+# A reply that refuses for good, beside "try again later", which is then meant for the writer.
+_REFUSED = re.compile(r"(?<![\d.])5[0-5]\d(?![\d.])[ -]")
 _FOR_GOOD = re.compile(
     r"permanent (?:error|fail)|giv(?:en|ing) up|no further (?:delivery )?attempts"
     r"|(?:will not|won't|not going to) (?:be )?(?:re-?tr|try)"
@@ -208,7 +210,8 @@ def _by_words(seen: Seen, rules: Rules, machine: bool) -> Kind | None:
     late_subject = rules.shows(Kind.DELAY, Place.SUBJECT, seen.subject)
     late_words = rules.shows(Kind.DELAY, Place.OPENING, seen.opening)
     late = (late_words and (machine or late_subject)) or (late_subject and machine and not words)
-    late = late and not _FOR_GOOD.search(seen.opening)
+    returned = subject and words and not late_subject and _REFUSED.search(seen.opening)
+    late = late and not _FOR_GOOD.search(seen.opening) and not returned
     if late and not letter and (machine or evidence):
         return Kind.DELAY
     if "x-failed-recipients" in seen.mail.fields:
