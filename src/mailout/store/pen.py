@@ -28,7 +28,6 @@ class Pen:
         self._turn = sys.getswitchinterval()
 
     def __enter__(self) -> Self:
-        sys.setswitchinterval(_TURN)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -47,6 +46,7 @@ class Pen:
         **kwargs: _Rest.kwargs,
     ) -> None:
         """Nothing, and `what` is done with these arguments when its turn comes."""
+        sys.setswitchinterval(_TURN)
         self._given.append(self._thread.submit(what, self._tx, *args, **kwargs))
 
     def wait(self) -> Tx:
