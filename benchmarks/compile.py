@@ -23,7 +23,7 @@ from mailout.config.site import read_site
 from mailout.config.starter import copy_site
 from mailout.config.templates import read_templates
 from mailout.core.edition import Edition
-from mailout.core.message import Reader, list_headers
+from mailout.core.message import ListHeaders, Reader, list_headers
 from mailout.core.variants import Variants
 from mailout.publish import compile, sources
 
@@ -75,7 +75,7 @@ def _run(root: Path, rounds: int) -> None:
     measure.row("the share of that", f"1/{one / message:,.0f}", f"< 1/{1 / SHARE:.0f}")
 
 
-def _message(issue: compile.Compiled, headers: object) -> float:
+def _message(issue: compile.Compiled, headers: ListHeaders) -> float:
     """Seconds that one reader's message takes."""
     prepared = Variants(issue.variants, headers).prepared("en", issue.variants[0].edition)
     readers = [

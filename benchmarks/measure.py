@@ -23,7 +23,8 @@ from mailout.cli.sending import in_loop
 from mailout.core import dkim
 from mailout.core.site import Site
 from mailout.send import plan, presence, run
-from mailout.send.compose import composer
+from mailout.send.compose import Composer, composer
+from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Store
 
 if TYPE_CHECKING:
@@ -100,7 +101,9 @@ def send(site: Site, store: Store, name: str, size: int, signers: Sequence[Signe
     return Sent(checked - begun, queued - checked, ending.seconds, signing[0])
 
 
-async def _run(store, site, dispatch, composing, worker):  # type: ignore[no-untyped-def]
+async def _run(
+    store: Store, site: Site, dispatch: Dispatch, composing: Composer, worker: str
+) -> run.Ending:
     # The event belongs to the loop that it is made in.
     stop = asyncio.Event()
     return await run.run(store, site, dispatch, composing, worker, lambda _: None, stop)

@@ -221,7 +221,7 @@ def _row(
 def leaves(store: Store) -> tuple[int, int, int]:
     """How many have left, how many events say so, and how many rows of consent."""
     with store.reading() as tx:
-        return tuple(  # type: ignore[return-value]
+        return tuple(
             tx.scalar(text(f"SELECT count(*) FROM {which}"))  # noqa: S608 - our own words
             for which in (
                 "subscription WHERE state = 'unsubscribed'",

@@ -223,7 +223,7 @@ def _check(store: Store, wanted: Counter[str]) -> None:
             )
         ).all()
     found = {category: number for category, number in rows}
-    assert found == {category.value: number for category, number in wanted.items()}, found
+    assert found == {str(category): number for category, number in wanted.items()}, found
 
 
 if __name__ == "__main__":

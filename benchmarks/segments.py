@@ -211,10 +211,10 @@ def _filled(store: Store) -> tuple[int, int, float, float]:
         issue = issues.save_compiled(
             tx, f"new-{time.time()}", "bulletin", ["post"], (variant,), _NOW
         )
-    choice = audiences.Choice(issue.id, "bulletin", Everyone(), None, _none, _NOW)
+    choice = audiences.Choice(issue.id, "bulletin", Everyone(), None, _none, now=_NOW)
     begun = time.perf_counter()
     with store.reading() as tx:
-        audience = audiences.audience(tx, choice)
+        audience = audiences.audience(tx, choice, _NOW)
     counted = time.perf_counter()
     with store.writing() as tx:
         order = dispatches.make(tx, choice, segment="everyone", exclude="", now=_NOW)

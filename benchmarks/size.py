@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--one", help=argparse.SUPPRESS)  # SITE:PORT:NAME, one send
     asked = parser.parse_args()
     if asked.one:
-        print(json.dumps(_one(*asked.one.rsplit(":", 2), asked.size)))
+        print(json.dumps(_one(asked.one, asked.size)))
         return
     least = asked.least or (2_000 if asked.quick else 10_000)
     most = asked.most or (20_000 if asked.quick else 1_000_000)
@@ -85,8 +85,9 @@ def _send(root: Path, port: int, people: int, size: int, number: int = 0) -> dic
     return found
 
 
-def _one(root: str, port: str, name: str, size: int) -> dict[str, float]:
+def _one(which: str, size: int) -> dict[str, float]:
     """Seconds of each part of a send to all people of the site, and this process's peak in MB."""
+    root, port, name = which.rsplit(":", 2)
     site = ground.toward(read_site(Path(root)), int(port))
     store = open_store(site.store.url, site.root)
     sent = measure.send(site, store, name, size)
