@@ -120,13 +120,15 @@ def import_people(
     )
     if mend is not None:
         mend.header = opened.table.header.cells
-    with _unswept(), Seen() as seen:
-        trip = _Import(site, store, order, opened, evidence, random_bytes, seen, Counts(mend, rows))
+    with _unswept(), Seen() as seen, Pen(store) as pen:
+        counts = Counts(mend, rows)
+        trip = _Import(site, store, order, opened, evidence, random_bytes, seen, pen, counts)
         with reader.sheaves(opened, form, CHUNK) as sheaves:
             for sheaf, fraction in sheaves:
                 trip.take(sheaf)
                 if progress is not None:
                     progress(trip.counts.rows_read, fraction)
+        pen.wait()
         return trip.end()
 
 
@@ -183,12 +185,11 @@ def _standing(opened: Opened, name: str, status: str) -> Standing:
 
 
 class _Held(NamedTuple):
-    """What the store holds of the people of a chunk: those it knows, why some are not mailed,
-    the domains that are not, and what members of whom the file says it have chosen."""
+    """What the store holds of the people of a part: those it knows, why some are not mailed, and
+    what members of whom the file says it have chosen."""
 
     known: Mapping[str, Known]
     suppressed: Mapping[str, SuppressionReason]
-    domains: Collection[str]
     chose: Mapping[int, Choice]
 
 
@@ -204,9 +205,10 @@ class _Import:
         evidence: Evidence,
         random_bytes: Callable[[int], bytes],
         seen: Seen,
+        pen: Pen,
         counts: Counts,
     ) -> None:
-        self.store, self.evidence, self.random_bytes = store, evidence, random_bytes
+        self.pen, self.store, self.evidence, self.random_bytes = pen, store, evidence, random_bytes
         self.seen, self.opened = seen, opened
         self.dry_run = order.dry_run
         # Evidence is kept for ever, so it must not hold an address that may be erased.
@@ -222,29 +224,47 @@ class _Import:
             self.counts.warn(Broken(opened.table.header.number, ignored, why))
 
     def take(self, sheaf: Sheaf) -> None:
-        """Nothing, once a chunk of rows is counted and, unless this is a dry run, written."""
+        """Nothing, once a chunk is counted and, unless this is a dry run, given to be written."""
         self.counts.add(sheaf)
         for key in self.quoted & sheaf.people.keys():
             why = "the consent text or the file's name, kept for ever, holds it"
             self._refuse(sheaf.people.pop(key), why)
-        marks = self.seen.among(sheaf.people)
-        later = {key: sheaf.people.pop(key) for key in marks}
-        self.counts.double(later.values())
-        if self.dry_run:
-            with self.store.reading() as tx:
-                held = self._held(tx, sheaf.people, later)
-                self.seen.remember(self._take_in(held, sheaf, later, marks, _idle))
-        else:
-            with self.store.writing() as tx:
-                stored.lock(tx)
-                intake.widen(tx)
-                held = self._held(tx, sheaf.people, later)
-                with Pen(tx) as pen:
-                    most = len(sheaf.people.keys() - held.known.keys())
-                    writing = Writing(pen, self.evidence, self.random_bytes, most, self._begin)
-                    self.seen.remember(self._take_in(held, sheaf, later, marks, writing.write))
+        with self.pen.reading() if self.dry_run else self.pen.writing():
+            if not self.dry_run:
+                self.pen.write(stored.lock)
+                self.pen.write(intake.widen)
+            self._take_in(sheaf.people)
         if self.counts.rows is not None:
             self.counts.rows.flush()
+
+    def _take_in(self, people: Mapping[str, Entry]) -> None:
+        """Nothing, once it is decided what becomes of these people, and it is written but for
+        what the pen still has to do."""
+        pen, list_id, every = self.pen, self.evidence.list_id, list(people.items())
+        parts = [dict(every[at : at + _PART]) for at in range(0, len(every), _PART)]
+        coming = [pen.ask(_held, part, list_id) for part in parts]
+        domains = pen.ask(suppressions.domains_held, list_id)
+        marks = self.seen.among(people)
+        self.counts.double(people[key] for key in marks)
+
+        def newcomers() -> int:
+            """How many there may be, once all have been looked up."""
+            return sum(len(part.keys() - one().known.keys() - marks.keys())
+                       for part, one in zip(parts, coming, strict=True))  # fmt: skip
+
+        writing = Writing(pen, self.evidence, self.random_bytes, newcomers, self._begin)
+        said: dict[str, str] = {}
+        for part, one in zip(parts, coming, strict=True):
+            held = one()
+            writes = Writes(held.chose)
+            firsts = [(key, who) for key, who in part.items() if key not in marks]
+            self._decide(firsts, held, domains(), writes, said)
+            for key in part.keys() & marks.keys():
+                if marks[key] != remembering.REFUSED:
+                    said[key] = self._take_later(writes, part[key], marks[key], held)
+            if not self.dry_run:
+                writing.write(writes)
+        self.seen.remember(said)  # the pen is at work meanwhile
 
     def _begin(self, tx: Tx) -> int:
         """The number of this import, which is on record from now on."""
@@ -255,48 +275,16 @@ class _Import:
             self.import_id = imports.begin(tx, list_id, self.file, source.sha256, preset, at)
         return self.import_id
 
-    def _held(self, tx: Tx, firsts: Mapping[str, Entry], later: Mapping[str, Entry]) -> _Held:
-        keys, list_id = [*firsts, *later], self.evidence.list_id
-        known = intake.known(tx, keys, list_id)
-        return _Held(
-            known,
-            intake.suppressed(tx, keys, list_id),
-            suppressions.domains_held(tx, list_id),
-            _chosen_before(tx, firsts, later, known),
-        )
-
-    def _take_in(
-        self,
-        held: _Held,
-        sheaf: Sheaf,
-        later: Mapping[str, Entry],
-        marks: Mapping[str, str],
-        write: Callable[[Writes], None],
-    ) -> dict[str, str]:
-        """What to remember of each person; what is to be written goes to `write`, in parts."""
-        firsts, said = list(sheaf.people.items()), dict[str, str]()
-        for begin in range(0, len(firsts), _PART):
-            writes = Writes(held.chose)
-            self._decide(firsts[begin : begin + _PART], held, writes, said)
-            write(writes)
-        writes = Writes(held.chose)
-        for key, person in later.items():
-            if marks[key] != remembering.REFUSED:
-                said[key] = self._take_later(
-                    writes, person, marks[key], held.known.get(key), held.suppressed.get(key)
-                )
-        write(writes)
-        return said
-
     def _decide(
         self,
         people: Sequence[tuple[str, Entry]],
         held: _Held,
+        domains: Collection[str],
         writes: Writes,
         said: dict[str, str],
     ) -> None:
         """Nothing, once it is decided what becomes of each of these people."""
-        take, domains = self.counts.take, held.domains
+        take = self.counts.take
         for key, person in people:
             known, reason = held.known.get(key), held.suppressed.get(key)
             why = "" if known is None and reason is None else why_not(person, known, reason)
@@ -312,15 +300,9 @@ class _Import:
             if known is not None:
                 self._warn_if_waiting(person, known)
 
-    def _take_later(
-        self,
-        writes: Writes,
-        person: Entry,
-        mark: str,
-        known: Known | None,
-        suppressed: SuppressionReason | None,
-    ) -> str:
+    def _take_later(self, writes: Writes, person: Entry, mark: str, held: _Held) -> str:
         """A person whom an earlier chunk had: tags are united, the stricter state wins."""
+        known, suppressed = held.known.get(person.key), held.suppressed.get(person.key)
         before = remembering.before(person, mark)
         both = before.united(person)
         self.counts.replace(before, both)
@@ -366,19 +348,15 @@ class _Import:
         return report
 
 
-def _idle(_: Writes) -> None:
-    """A dry run writes nothing."""
-
-
-def _chosen_before(
-    tx: Tx, firsts: Mapping[str, Entry], later: Mapping[str, Entry], known: Mapping[str, Known]
-) -> dict[int, Choice]:
-    """Edition and frequency of members of whom the file says either, by their subscriptions."""
-    said = [
-        key for people in (firsts, later) for key, one in people.items() if one.choice != NO_CHOICE
-    ]
+def _held(tx: Tx, people: Mapping[str, Entry], list_id: str) -> _Held:
+    keys = list(people)
+    known = intake.known(tx, keys, list_id)
+    # Edition and frequency are looked up of those of whom the file says either.
+    said = [key for key, one in people.items() if one.choice != NO_CHOICE]
     ids = [known[key].subscription_id for key in said if key in known]
-    return intake.choices(tx, ids) if ids else {}
+    return _Held(
+        known, intake.suppressed(tx, keys, list_id), intake.choices(tx, ids) if ids else {}
+    )
 
 
 def _leaves(person: Entry, known: Known | None) -> bool:

@@ -37,7 +37,7 @@ from mailout.store import roster as bulk
 from mailout.store.engine import Store, Tx
 from mailout.store.imports import ImportRun
 from mailout.store.notes import Note
-from mailout.store.pen import Pen
+from mailout.store.pen import Here
 from mailout.store.suppressions import HeldDomain
 
 _PAGE = 500
@@ -117,8 +117,7 @@ def add(
         writes = Writes()
         writes.take(person, known)
         evidence = Evidence(newcomer.list_id, ConsentAction.ADDED, wording, "subscribers add", now)
-        with Pen(tx) as pen:
-            Writing(pen, evidence, random_bytes, most=len(writes.newcomers)).write(writes)
+        Writing(Here(tx), evidence, random_bytes, lambda: len(writes.newcomers)).write(writes)
         return found(tx, site, str(person.address))
 
 

@@ -30,7 +30,7 @@ from mailout.core.subscriber import Membership, Subscriber
 from mailout.core.subscription import SubscriptionState
 from mailout.roster import journal
 from mailout.roster.entry import Choice, mark
-from mailout.store import consents, imports, intake, people
+from mailout.store import consents, imports, inserts, intake, people
 from mailout.store import roster as stored
 from mailout.store.consents import Piece
 from mailout.store.engine import Store, Tx
@@ -263,7 +263,7 @@ def _piece(run: ImportRun, person: Subscriber, action: ConsentAction) -> Piece:
 
 
 def _apply(tx: Tx, run: ImportRun, page: _Page, now: datetime) -> None:
-    consents.put_links(tx, consents.Chain(tx, run.list_id).linked(now, page.pieces))
+    inserts.insert(tx, consents.Chain(tx, run.list_id).linked(now, page.pieces))
     intake.change_states(tx, page.states, now)
     intake.change_choices(tx, run.list_id, page.choices)
     intake.change_details(tx, page.details)

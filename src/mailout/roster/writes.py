@@ -72,6 +72,8 @@ class Writes:
         if known is None:
             self.newcomers.append(person)
             return Came.ADDED
+        if person.state is known.state and _says_nothing_new(person, known):
+            return Came.UNCHANGED
         changed = self._complete(person, known)
         changed |= self.give_tags(person.tags, known)
         if known.state is None:
@@ -144,3 +146,17 @@ class Writes:
 
     def _changed(self, known: Known) -> journal.Changes:
         return self.changes.setdefault(known.id, (known, {}))[1]
+
+
+def _says_nothing_new(person: Entry, known: Known) -> bool:
+    """Whether all that the file says of the person is plainly what is known: most people of a
+    file that is imported again."""
+    return (
+        person.name == known.name
+        and person.language == known.language
+        and person.country == known.country
+        and person.tags <= known.tags
+        and not person.fields
+        and person.choice == NO_CHOICE
+        and person.suppressed is None
+    )

@@ -1,6 +1,6 @@
 """Writing: what was decided for people goes into the store, with evidence and a record of it.
 
-Rows are made here and written by a pen beside, a part of a chunk after the other: while the
+Rows are made ready here and written by a pen beside, a part of a chunk after the other: while the
 newcomers of one part go in, those of the next are decided. What has to be looked up first waits
 for the pen, so it is left to the few who are known already and change.
 """
@@ -20,8 +20,9 @@ from mailout.roster.writes import Writes
 from mailout.store import consents, imports, intake
 from mailout.store.engine import Tx
 from mailout.store.imports import Did
+from mailout.store.inserts import insert
 from mailout.store.intake import Known, NewMember
-from mailout.store.pen import Pen
+from mailout.store.pen import Hand
 
 _UNSUBSCRIBED = SubscriptionState.UNSUBSCRIBED
 
@@ -31,14 +32,14 @@ Joined = Sequence[tuple[int, Entry]]
 
 class Writing:
     """What is written in one transaction. `begin` gives the number under which the import is on
-    record, or 0 if it keeps none; `most` is how many newcomers there may be."""
+    record, or 0 if it keeps none; `most` tells how many newcomers there may be."""
 
     def __init__(
         self,
-        pen: Pen,
+        pen: Hand,
         evidence: Evidence,
         random_bytes: Callable[[int], bytes],
-        most: int,
+        most: Callable[[], int],
         begin: Callable[[Tx], int] = lambda _: 0,
     ) -> None:
         self.pen, self.evidence, self.random_bytes = pen, evidence, random_bytes
@@ -52,15 +53,16 @@ class Writing:
         if not writes:
             return
         if self.chain is None:
-            self._start(self.pen.wait())
+            self.chain = self.pen.ask(self._begun)()
         pen, list_id, now = self.pen, self.evidence.list_id, self.evidence.at
         members = [(next(self.numbers), one) for one in writes.newcomers]
-        pen.write(intake.add_people, [_person(number, one) for number, one in members], now)
+        people = [_person(number, one) for number, one in members]
+        pen.write(insert, intake.new_people(pen.dialect, people, now))
         given = [(number, tag) for number, one in members for tag in sorted(one.tags)]
-        pen.write(intake.add_tags, given, to_new=True)
-        pen.write(intake.add_tags, writes.tags, to_new=False)
+        pen.write(insert, intake.new_tags(pen.dialect, given))
+        pen.write(intake.add_tags, writes.tags)
         joined = [*members, *((known.id, one) for known, one in writes.joining)]
-        pen.write(intake.add_members, list_id, self._places(joined), now)
+        pen.write(insert, intake.new_members(pen.dialect, list_id, self._places(joined), now))
         came = {number: one.choice for number, one in joined if one.choice != NO_CHOICE}
         pen.write(intake.change_choices, list_id, came | writes.choices)
         pen.write(intake.change_details, writes.details)
@@ -72,11 +74,11 @@ class Writing:
             self._record(writes, members)
         pen.write(intake.suppress, writes.suppressed, said, now)
 
-    def _start(self, tx: Tx) -> None:
+    def _begun(self, tx: Tx) -> consents.Chain:
         self.import_id = self.begin(tx)
-        if self.most:
-            self.numbers = iter(intake.numbers(tx, self.most))
-        self.chain = consents.Chain(tx, self.evidence.list_id)
+        if most := self.most():
+            self.numbers = iter(intake.numbers(tx, most))
+        return consents.Chain(tx, self.evidence.list_id)
 
     def _places(self, joined: Joined) -> list[NewMember]:
         tokens = leave_tokens(self.random_bytes(16 * len(joined))) if joined else []
@@ -89,7 +91,7 @@ class Writing:
         assert self.chain is not None  # noqa: S101 - a mistake of ours
         pieces = [self.evidence.piece(number, one, one.state) for number, one in joined]
         pieces += [self.evidence.piece(id_, one, _UNSUBSCRIBED) for id_, one in leaving]
-        self.pen.write(consents.put_links, self.chain.linked(self.evidence.at, pieces))
+        self.pen.write(insert, self.chain.linked(self.evidence.at, pieces))
 
     def _record(self, writes: Writes, members: Joined) -> None:
         import_id = self.import_id
@@ -97,7 +99,7 @@ class Writing:
             Did(number, journal.ADDED, one.mark, _packed_choice(one.choice))
             for number, one in members
         ]
-        self.pen.write(imports.record, import_id, added)
+        self.pen.write(insert, imports.records(self.pen.dialect, import_id, added))
         joining = {known.id: (known, one) for known, one in writes.joining}
         changed = [
             Did(known.id, journal.JOINED, "", journal.packed(_joined(writes, known, one)))
@@ -111,8 +113,8 @@ class Writing:
         if not changed:
             return
         # An earlier chunk of this import may have had them, or a run that was broken off.
-        tx = self.pen.wait()
-        before = imports.recorded(tx, import_id, [one.subscriber_id for one in changed])
+        ids = [one.subscriber_id for one in changed]
+        before = self.pen.ask(imports.recorded, import_id, ids)()
         again = [
             journal.merged(before[one.subscriber_id], one)
             for one in changed
@@ -120,7 +122,7 @@ class Writing:
         ]
         self.pen.write(imports.amend, import_id, again)
         fresh = [one._replace(mark="") for one in changed if one.subscriber_id not in before]
-        self.pen.write(imports.record, import_id, fresh)
+        self.pen.write(insert, imports.records(self.pen.dialect, import_id, fresh))
 
 
 def _person(number: int, one: Entry) -> tuple[int, str, str, str, str, str, str, str]:

@@ -13,7 +13,7 @@ from mailout.core.consent import GENESIS, Consent, chained, links, moment
 from mailout.store.batch import chunks
 from mailout.store.columns import dialect_of, stored_moment
 from mailout.store.engine import PlainTx, Tx
-from mailout.store.intake import put
+from mailout.store.inserts import Inserts, ready
 from mailout.store.tables import CONSENT
 
 _LINKED = ("list_id", "number", "at", "previous", "hash")  # what is known once it is in its chain
@@ -69,8 +69,8 @@ class Chain:
         self.list_id, self.dialect = list_id, dialect_of(tx)
         self.number, self.previous = _last(tx.connection(), list_id)
 
-    def linked(self, at: datetime, pieces: Sequence[Piece]) -> list[tuple[object, ...]]:
-        """The pieces of one moment as rows, each linked to the one before: for `put_links`, in
+    def linked(self, at: datetime, pieces: Sequence[Piece]) -> Inserts:
+        """The rows of the pieces of one moment, each linked to the one before; to be inserted in
         the order in which they are made."""
         said, stored, previous = moment(at), stored_moment(at, self.dialect), self.previous
         rows: list[tuple[object, ...]] = []
@@ -79,12 +79,7 @@ class Chain:
             rows.append((*piece, self.list_id, number, stored, previous, hash_))
             previous = hash_
         self.number, self.previous = self.number + len(rows), previous
-        return rows
-
-
-def put_links(tx: Tx, rows: Sequence[tuple[object, ...]]) -> None:
-    """Nothing, once the rows that a `Chain` made are in."""
-    put(tx, "consent", ", ".join((*Piece._fields, *_LINKED)), rows)
+        return ready(self.dialect, "consent", ", ".join((*Piece._fields, *_LINKED)), rows)
 
 
 def _last(plain: PlainTx, list_id: str) -> tuple[int, str]:

@@ -20,7 +20,7 @@ from mailout.core.suppression import SuppressionReason
 from mailout.store.batch import KEYS, among, chunks
 from mailout.store.engine import Tx
 from mailout.store.import_tables import IMPORT_PERSON, IMPORT_RUN
-from mailout.store.intake import put
+from mailout.store.inserts import Inserts, ready
 from mailout.store.roster_tables import MERGED_ADDRESS
 from mailout.store.tables import CONSENT, DELIVERY, EVENT, SUBSCRIBER, SUBSCRIPTION, SUPPRESSION
 
@@ -108,10 +108,10 @@ def listed(tx: Tx, list_id: str = "") -> list[ImportRun]:
     return [_run(row) for row in tx.execute(query)]
 
 
-def record(tx: Tx, import_id: int, done: Sequence[Did]) -> None:
-    """Nothing, once it is on record what the import did to these people, none of them twice."""
+def records(dialect: str, import_id: int, done: Sequence[Did]) -> Inserts:
+    """The rows that keep on record what the import did to these people, none of them twice."""
     rows = [(one[0], import_id, one[1], one[2], one[3]) for one in done]
-    put(tx, "import_person", _COLUMNS, rows)
+    return ready(dialect, "import_person", _COLUMNS, rows)
 
 
 def recorded(tx: Tx, import_id: int, subscriber_ids: Sequence[int]) -> dict[int, Did]:

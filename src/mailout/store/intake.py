@@ -1,20 +1,17 @@
 """The hot path of an import: what it looks up and writes for thousands of people at a time.
 
 Plain SQL through the driver, since at a million people whatever is done for each of them is
-what an import takes. SQLite is given a thousand rows a statement, PostgreSQL a COPY; keys to
-look up go in one bound value.
+what an import takes. Keys to look up go in one bound value; new rows are made ready for
+`store.inserts`.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import chain
 from typing import Any, NamedTuple
 
-import psycopg
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
@@ -23,13 +20,12 @@ from mailout.core.suppression import SuppressionReason
 from mailout.store.batch import KEYS, among, chunks
 from mailout.store.columns import dialect_of, stored_moment
 from mailout.store.engine import Tx
+from mailout.store.inserts import Inserts, ready
 from mailout.store.tables import SUBSCRIPTION
 
 _STATES = {state.value: state for state in SubscriptionState}
 _KEYS = 5000
 """Keys of one statement: enough that its cost does not count, few enough for the memory."""
-_ROWS = 1000
-"""Rows of one statement: while it runs others have the interpreter, which the next waits for."""
 _CACHE = 65_536  # kilobytes
 _LOG = 32_768  # pages: 128 MB
 _TAGS_APART = "\x1f"  # no tag holds a control character
@@ -149,32 +145,34 @@ def numbers(tx: Tx, count: int) -> range:
     return range(last - count + 1, last + 1)
 
 
-def add_people(tx: Tx, rows: Sequence[tuple[Any, ...]], now: datetime) -> None:
-    """Nothing, once these people are in: id, address, key, domain, name, language, country,
-    fields as JSON."""
-    at = stored_moment(now, dialect_of(tx))
+def new_people(dialect: str, rows: Sequence[tuple[Any, ...]], now: datetime) -> Inserts:
+    """The rows of new people: id, address, key, domain, name, language, country, fields as JSON."""
+    at = stored_moment(now, dialect)
     columns = "id, address, address_key, domain, name, language, country, fields, created_at"
-    put(tx, "subscriber", columns, [(*row, at) for row in rows])
+    return ready(dialect, "subscriber", columns, [(*row, at) for row in rows])
 
 
-def add_tags(tx: Tx, rows: Sequence[tuple[int, str]], *, to_new: bool) -> None:
-    """Nothing, once each person (by id) has the tag, too; `to_new`: none of them has any yet."""
-    if to_new:
-        put(tx, "subscriber_tag", "subscriber_id, tag", rows)
-        return
+def new_tags(dialect: str, rows: Sequence[tuple[int, str]]) -> Inserts:
+    """The rows of tags of new people, by their ids."""
+    return ready(dialect, "subscriber_tag", "subscriber_id, tag", rows)
+
+
+def new_members(dialect: str, list_id: str, members: Sequence[NewMember], now: datetime) -> Inserts:
+    """The rows that put these people on the list, since `now`."""
+    at = stored_moment(now, dialect)
+    columns = "subscriber_id, state, token, list_id, edition, joined_at, changed_at"
+    rows = [(*member, list_id, "", at, at) for member in members]
+    return ready(dialect, "subscription", columns, rows)
+
+
+def add_tags(tx: Tx, rows: Sequence[tuple[int, str]]) -> None:
+    """Nothing, once each person (by id) has the tag, too."""
     # Somebody may give the same tag at this moment; that is no collision.
     _each(
         tx,
         "INSERT INTO subscriber_tag (subscriber_id, tag) VALUES (?, ?) ON CONFLICT DO NOTHING",
         rows,
     )
-
-
-def add_members(tx: Tx, list_id: str, members: Sequence[NewMember], now: datetime) -> None:
-    """Nothing, once these people are on the list since `now`."""
-    at = stored_moment(now, dialect_of(tx))
-    columns = "subscriber_id, state, token, list_id, edition, joined_at, changed_at"
-    put(tx, "subscription", columns, [(*member, list_id, "", at, at) for member in members])
 
 
 def change_details(tx: Tx, rows: Sequence[tuple[str, str, str, str, int]]) -> None:
@@ -226,49 +224,6 @@ def suppress(tx: Tx, keys: Mapping[str, SuppressionReason], evidence: str, now: 
     )
 
 
-def put(tx: Tx, table: str, columns: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Nothing, once the rows are in: texts and numbers, none of them missing, no two alike."""
-    if not rows:
-        return
-    if dialect_of(tx) == "sqlite":
-        _put_sqlite(tx, f"INSERT INTO {table} ({columns}) VALUES ", rows)  # noqa: S608 - our own
-        return
-    driver: Any = tx.connection().connection.driver_connection
-    statement = f"COPY {table} ({columns}) FROM STDIN"
-    try:
-        with driver.cursor() as cursor, cursor.copy(statement) as copy:
-            for begin in range(0, len(rows), _KEYS):
-                copy.write(_as_copied(rows[begin : begin + _KEYS]))
-    except psycopg.Error as error:  # past SQLAlchemy: said as it would say it
-        raise DBAPIError.instance(statement, None, error, psycopg.Error) from error
-
-
-def _put_sqlite(tx: Tx, insert: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """A thousand rows a statement: that takes a third less than one each."""
-    driver: Any = tx.connection().connection.driver_connection
-    width = len(rows[0])
-    most = driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)  # 999 in older libraries
-    each = max(1, min(_ROWS, most // width))
-    one = f"({', '.join('?' * width)})"
-    for some in (rows[at : at + each] for at in range(0, len(rows), each)):
-        statement = insert + ", ".join([one] * len(some))
-        tx.connection().exec_driver_sql(statement, tuple(chain.from_iterable(some)))
-
-
-def _as_copied(rows: Sequence[tuple[Any, ...]]) -> str:
-    """Rows as COPY reads them: cells apart by tabs, with what would be taken amiss escaped."""
-    text = "\n".join(["\t".join(map(str, row)) for row in rows]) + "\n"
-    plain = "\\" not in text and "\r" not in text and text.count("\n") == len(rows)
-    if plain and text.count("\t") == len(rows) * (len(rows[0]) - 1):
-        return text
-    return "".join("\t".join(_escaped(str(cell)) for cell in row) + "\n" for row in rows)
-
-
-def _escaped(cell: str) -> str:
-    cell = cell.replace("\\", "\\\\").replace("\t", "\\t")
-    return cell.replace("\n", "\\n").replace("\r", "\\r")
-
-
 def _each(tx: Tx, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
     """The statement, for every row; its holes are written as SQLite has them."""
     if rows := list(rows):
@@ -279,11 +234,17 @@ def _each(tx: Tx, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
 
 def _asked(
     tx: Tx, address_keys: Sequence[str], list_id: str, sqlite: str, postgresql: str
-) -> Iterable[Any]:
-    connection, is_sqlite = tx.connection(), dialect_of(tx) == "sqlite"
+) -> Iterable[tuple[Any, ...]]:
+    # The driver's own rows: those of SQLAlchemy take as long again to be made.
+    connection = tx.connection()
+    driver: Any = connection.connection.driver_connection
+    is_sqlite, dbapi = dialect_of(tx) == "sqlite", connection.dialect.loaded_dbapi
     for begin in range(0, len(address_keys), _KEYS):
         keys = list(address_keys[begin : begin + _KEYS])
-        if is_sqlite:
-            yield from connection.exec_driver_sql(sqlite, (json.dumps(keys), list_id)).fetchall()
-        else:
-            yield from connection.exec_driver_sql(postgresql, (list_id, keys)).fetchall()
+        query, values = (sqlite, (json.dumps(keys), list_id)) if is_sqlite else (
+            postgresql, (list_id, keys)
+        )  # fmt: skip
+        try:
+            yield from driver.execute(query, values).fetchall()
+        except dbapi.Error as error:  # said as SQLAlchemy would say it
+            raise DBAPIError.instance(query, None, error, dbapi.Error) from error
