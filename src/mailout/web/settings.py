@@ -220,7 +220,7 @@ def _add_session(app: FastAPI, house: House, gate: Gate) -> None:
             session = fields["session"][0]
             filled = read_form(site, person, fields)
             try:
-                asked = wanted(site, filled, now())
+                asked = wanted(site, filled, now(), language_of(request, person))
             except BadSettings as error:
                 return await shown(request, person, session, filled, errors=error.fields)
             random = secrets.token_bytes
