@@ -74,12 +74,13 @@ def make_app(site: Site, store: Store) -> FastAPI:
 def _add_home(app: FastAPI, house: House) -> None:
     @app.api_route("/", methods=METHODS)
     async def home(request: Request) -> Response:
+        code = house.pages.language_of_stranger(request)
         return house.pages.page(
             request,
             "home",
-            house.pages.language_of_stranger(request),
+            code,
             lists=[
-                {**house.described(one.id), "join_url": _join_url(house, one, request)}
+                {**house.described(one.id, code), "join_url": _join_url(house, one, request)}
                 for one in house.site.lists.values()
             ],
             settings_url=house.pages.path(

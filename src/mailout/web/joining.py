@@ -64,7 +64,7 @@ def add_to(app: FastAPI, house: House, gate: Gate) -> None:
             code,
             status=status,
             script=True,
-            list=house.described(one.id),
+            list=house.described(one.id, code),
             action_url=_action(house, request, one),
             typed=typed,
             error=error,
@@ -126,7 +126,7 @@ def add_to(app: FastAPI, house: House, gate: Gate) -> None:
             code,
             choice_of_language=False,
             bare="Look into your mail",
-            list=house.described(one.id),
+            list=house.described(one.id, code),
             contact=one.settings.contact,
         )
 
@@ -136,11 +136,12 @@ def add_to(app: FastAPI, house: House, gate: Gate) -> None:
         if found is None:
             return pages.neutral(request)
         one = house.list_of(found.list_id)
+        code = pages.language_of_reader(request, found.language, one)
         return pages.page(
             request,
             "confirm",
-            pages.language_of_reader(request, found.language, one),
-            list=house.described(found.list_id),
+            code,
+            list=house.described(found.list_id, code),
             action_url=pages.path("j", token, language=pages.chosen_language(request)),
         )
 
@@ -151,13 +152,14 @@ def add_to(app: FastAPI, house: House, gate: Gate) -> None:
             return pages.neutral(request)
         one = house.list_of(joined.list_id)
         session = settings.begin(site, joined.subscriber_id, joined.language, now())
+        code = pages.language_of_reader(request, joined.language, one)
         return pages.page(
             request,
             "joined",
-            pages.language_of_reader(request, joined.language, one),
+            code,
             bare="You are on the list",
             choice_of_language=False,
-            list=house.described(joined.list_id),
+            list=house.described(joined.list_id, code),
             open_url=pages.path("s", "open", language=pages.chosen_language(request)),
             session=session.token,
         )

@@ -175,7 +175,7 @@ def context(
         ],
         "lists": [
             {
-                **house.described(one.id),
+                **house.described(one.id, code),
                 "on": on[one.id].on,
                 "shown": "on" if kept[one.id].on else "off",
                 # The evidence of who joins here holds these words, so they have to be read here.
