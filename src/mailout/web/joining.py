@@ -142,6 +142,9 @@ def add_to(app: FastAPI, house: House, gate: Gate) -> None:
             "confirm",
             code,
             list=house.described(found.list_id, code),
+            # Whose form stood on another site, or who was asked by mail, reads it here first.
+            wording=found.wording,
+            shown_in=found.shown_in,
             action_url=pages.path("j", token, language=pages.chosen_language(request)),
         )
 
@@ -190,6 +193,7 @@ def _asked(one: MailingList, typed: Typed, code: str) -> SignUp:
         list_id=one.id,
         language=typed.language or _of_list(one, code),
         wording=joining.wording_of(one, code),
+        shown_in=code,
         name=safe(typed.name, "the name"),
         segments=typed.segments,
     )
