@@ -43,6 +43,12 @@ ISSUE = "bulletin"
 
 _JOINABLE = 'join = true\ndescription = "What happens in the port, from those who work there"\n'
 _SEGMENTS = """
+[descriptions]
+ru = "Что происходит в порту, от тех, кто там работает"
+kk = "Портта не болып жатқаны, сонда істейтіндерден"
+de = "Was im Hafen geschieht, von denen, die dort arbeiten"
+ar = "ما يجري في الميناء، على لسان من يعملون فيه"
+
 [segments.readers]
 rule = "everyone"
 

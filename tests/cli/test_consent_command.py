@@ -63,7 +63,7 @@ def test_a_sheet_is_printed_with_its_words_and_code(shell: CommandLine) -> None:
 
 
 def test_an_import_from_a_sheet_carries_its_words(shell: CommandLine) -> None:
-    shell("sheets", "new", "--out", str(shell.root / "sheet.html"))
+    shell("sheets", "new", "--language", "de", "--out", str(shell.root / "sheet.html"))
     (one,) = shell("sheets", "list", "--json").json
     said = f"Sheet {one['code'].lower()}, signed 2026-11-20"
     shell.write("stall.csv", PEOPLE)
@@ -71,6 +71,7 @@ def test_an_import_from_a_sheet_carries_its_words(shell: CommandLine) -> None:
     shell("subscribers", "import", stall, "--list", "bulletin", "--consent", said)
     (row,) = shell("consent", "show", "anna@example.org", "--json").json
     assert row["wording"] == f"{said}: {one['wording']}"
+    assert row["language"] == "de"  # of the words, whatever the file says of the person
     wrong = "sheet AAAA-AAAA, signed yesterday"
     other = shell("subscribers", "import", stall, "--list", "bulletin", "--consent", wrong, code=2)
     assert "there is no sheet" in other.err

@@ -273,14 +273,23 @@ def test_arabic_runs_from_right_to_left(shelf: Shelf) -> None:
     site = replace(shelf.site, lists={"bulletin": MailingList("bulletin", settings)})
     shelf = Shelf(site, shelf.store)
     write_post(site, "strike.ar", "إضراب في الميناء", "توقف العمل.")
-    mail(site, shelf.store, "w47", ["strike", "letters"], languages=("ar", "en"))
+    paper = "source: The Courier\nsource_date: 20 November 2026"
+    write_post(site, "ships.en", "Ships wait", head=paper)
+    mail(site, shelf.store, "w47", ["strike", "letters", "ships"], languages=("ar", "en"))
     shelf.build()
     page = html.document_fromstring(shelf.text("ar/issues/w47.html"))
     assert (page.get("lang"), page.get("dir")) == ("ar", "rtl")
-    (other,) = page.xpath("//h2[@lang]")
-    assert (other.get("lang"), other.get("dir")) == ("en", "ltr")
+    for other in page.xpath("//h2[@lang]"):
+        assert (other.get("lang"), other.get("dir")) == ("en", "ltr")
+    # Else the day's numbers would be drawn on the wrong side of the month.
+    assert [one.text for one in page.xpath("//p/span[@lang='en'][@dir='ltr']")] == [
+        "20 November 2026",
+        "The Courier",
+    ]
     assert "جميع الأعداد" in shelf.text("ar/issues/w47.html")
-    assert 'lang="ar" dir="rtl"' in shelf.text("index.html")
+    # Its words run from right to left; it stands under the others all the same.
+    (choice,) = html.document_fromstring(shelf.text("index.html")).xpath("//li[@lang='ar']")
+    assert choice.get("dir") is None and choice[0].get("dir") == "rtl"
 
 
 def test_the_list_of_issues_goes_by_year_the_newest_first(shelf: Shelf) -> None:

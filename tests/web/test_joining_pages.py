@@ -13,7 +13,7 @@ import pytest
 from mailout.core.site import Site
 from mailout.core.suppression import SuppressionReason
 from mailout.core.token import form_token
-from mailout.store import suppressions
+from mailout.store import consents, suppressions
 from mailout.store.engine import Store
 from mailout.web import gate as gates
 from mailout.web.app import make_app
@@ -49,6 +49,27 @@ def test_the_whole_way(client: httpx.Client, site: Site, store: Store) -> None:
     opened = client.post("/s/open", params={"lang": "en"}, data=fields_of(joined.text))
     assert heading(opened) == "Your settings"
     assert client.post(f"/j/{token}").status_code == 404
+
+
+@pytest.mark.parametrize("code", ["en", "de"])
+def test_who_confirms_has_read_what_the_evidence_says(site: Site, store: Store, code: str) -> None:
+    bulletin, words = site.lists["bulletin"], {"en": "News, please.", "de": "Nachrichten, bitte."}
+    agreed = replace(bulletin, settings=replace(bulletin.settings, consent=words))
+    with browsing(make_app(replace(site, lists={"bulletin": agreed}), store)) as client:
+        # On a form of another site, our words do not stand.
+        step = worked(client.post("/join/bulletin", data={"address": "anna@example.org"}).text)
+        typed = {**step, "address": "anna@example.org", "language": "ru"}
+        client.post("/join/bulletin", params={"lang": code}, data=typed)
+        token = token_mailed(store)
+        for page_in in ("ru", "ar"):
+            page = client.get(f"/j/{token}", params={"lang": page_in}).text
+            assert f'<bdi lang="{code}">{words[code]}</bdi>' in page
+        client.post(f"/j/{token}")
+    anna = person(site, store, "anna@example.org")
+    with store.reading() as tx:
+        kept = consents.of_subscriber(tx, anna.id)
+    assert anna.language == "ru"
+    assert [(one.wording, one.language) for one in kept] == [(words[code], code)] * 2
 
 
 def test_looking_changes_nothing(client: httpx.Client, site: Site, store: Store) -> None:

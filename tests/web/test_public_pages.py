@@ -91,8 +91,15 @@ def test_the_pages_name_the_list_and_nobody(client: httpx.Client, site: Site, st
 
 
 def test_the_first_page_shows_the_lists(client: httpx.Client, site: Site) -> None:
-    page = client.get("/").text
-    assert site.lists["bulletin"].settings.description in page
+    said = site.lists["bulletin"].settings
+    for code, words in {
+        "en": said.description,
+        "ar": said.description,
+        **said.descriptions,
+    }.items():
+        for path in ("/", "/join/bulletin"):
+            assert f"<bdi>{words}</bdi>" in client.get(path, params={"lang": code}).text
+    assert set(said.descriptions) == {"ru", "kk", "de"}
 
 
 def test_the_answer_to_a_program_holds_no_undo(
@@ -362,7 +369,10 @@ def test_hostile_names_are_escaped(site: Site, store: Store) -> None:
     evil = "<script>alert(1)</script>\"'&"
     lists = {
         name: replace(
-            list_, settings=replace(list_.settings, name=evil, description=evil, contact=evil)
+            list_,
+            settings=replace(
+                list_.settings, name=evil, description=evil, contact=evil, descriptions={"en": evil}
+            ),
         )
         for name, list_ in site.lists.items()
     }

@@ -17,7 +17,7 @@ from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
 from mailout.preferences import settings
 from mailout.roster import editing
-from mailout.store import members, suppressions
+from mailout.store import consents, members, suppressions
 from mailout.store.engine import Store
 from mailout.web.app import make_app
 from newcomers import Newcomer, browsing, dump, join, state_of
@@ -119,6 +119,51 @@ def test_a_break(
         assert answer.status_code == 422 and 'id="until-wrong"' in answer.text
     client.post("/s/save", data=form(session))
     assert state_of(store, anna) is SubscriptionState.ACTIVE
+
+
+def test_a_day_alone_is_a_break_and_no_tick_ends_it(
+    client: httpx.Client, anna: Newcomer, session: str, store: Store
+) -> None:
+    day = (date.today() + timedelta(days=40)).isoformat()  # noqa: DTZ011
+    answer = client.post("/s/save", data=form(session, until=day))
+    assert state_of(store, anna) is SubscriptionState.PAUSED
+    assert 'name="paused" value="1" checked' in answer.text and f'value="{day}"' in answer.text
+    # The day is still in the field of who takes the tick away.
+    client.post("/s/save", data=form(session, until=day))
+    assert state_of(store, anna) is SubscriptionState.ACTIVE
+    wrong = client.post("/s/save", data=form(session, until="2020-01-01"))
+    assert wrong.status_code == 422 and 'id="until-wrong"' in wrong.text
+    assert state_of(store, anna) is SubscriptionState.ACTIVE
+
+
+@pytest.mark.parametrize("code", ["en", "de", "ar"])
+def test_a_day_to_type_is_one_piece_from_left_to_right(
+    client: httpx.Client, anna: Newcomer, session: str, code: str
+) -> None:
+    typed = form(session, paused="1", until="2020-01-01")
+    page = client.post("/s/save", params={"lang": code}, data=typed).text
+    assert page.count('<bdi class="day" dir="ltr">2030-01-31</bdi>') == 2
+
+
+@pytest.mark.parametrize("code", ["en", "de"])
+def test_who_joins_another_list_has_read_what_the_evidence_says(
+    site: Site, store: Store, anna: Newcomer, session: str, code: str
+) -> None:
+    both, words = _with_letters(site), {"en": "Letters, please.", "de": "Briefe, bitte."}
+    letters_ = both.lists["letters"]
+    agreed = replace(letters_, settings=replace(letters_.settings, consent=words))
+    both = replace(both, lists={**both.lists, "letters": agreed})
+    with browsing(make_app(both, store)) as client:
+        page = client.post("/s/open", params={"lang": code}, data={"session": session}).text
+        assert page.count(words[code]) == 1
+        assert "I can leave it at any time" not in page  # of the list that she is on
+        # The language that she wants to read is another one, and chosen with the same button.
+        joining = form(session, **{"letters.shown": "off", "letters.on": "1"}, language="ru")
+        page = client.post("/s/save", params={"lang": code}, data=joining).text
+        assert words[code] not in page
+    with store.reading() as tx:
+        kept = [one for one in consents.of_subscriber(tx, anna.id) if one.list_id == "letters"]
+    assert [(one.wording, one.language) for one in kept] == [(words[code], code)] * 2
 
 
 def test_leaving_all_by_one_box(

@@ -73,7 +73,7 @@ def new(
             "site": {"name": site.identity.name, "url": site.identity.url},
             "list": {
                 "name": mailing_list.settings.name,
-                "description": mailing_list.settings.description,
+                "description": mailing_list.described(code),
                 "contact": mailing_list.settings.contact,
             },
             "wording": made.wording,

@@ -128,6 +128,7 @@ def _check_languages(settings: ListSettings, line: Callable[..., str]) -> None:
                 )
     named = [("signature", settings.signature), ("press", settings.press.boilerplate)]
     named += [("consent", settings.consent), ("welcome", settings.welcome)]
+    named.append(("descriptions", settings.descriptions))
     named += [("categories", labels) for labels in settings.categories.values()]
     named += [("fields", one.label) for one in settings.fields.values()]
     for table, texts in named:

@@ -67,7 +67,8 @@ class ListSettings:
     posts. `signature` (Markdown) is per language; `categories` names each category per language.
     Without `archive` its issues are for its readers alone; without `join` nobody signs up by a
     page. `consent` is what people agree to who do, per language; `welcome` (Markdown) is what they
-    read once they are on the list.
+    read once they are on the list. `description` says to strangers what it is, `descriptions` the
+    same per language, where there are several.
     """
 
     __pydantic_config__: ClassVar = _STRICT
@@ -78,6 +79,7 @@ class ListSettings:
     contact: str
     languages: tuple[str, ...]
     description: str = ""
+    descriptions: Mapping[str, str] = field(default_factory=dict)
     reply_to: str = ""
     opt_in: Literal["double"] = "double"
     join: bool = False
@@ -110,6 +112,10 @@ class MailingList:
     @property
     def default_language(self) -> str:
         return self.settings.languages[0]
+
+    def described(self, language: str) -> str:
+        """What the list is, to strangers who read that language; may be empty."""
+        return self.settings.descriptions.get(language) or self.settings.description
 
     @property
     def choices(self) -> dict[str, SegmentSettings]:

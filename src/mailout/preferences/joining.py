@@ -41,9 +41,10 @@ _MEMBER = (SubscriptionState.ACTIVE, SubscriptionState.PAUSED)
 
 @dataclass(frozen=True, slots=True)
 class SignUp:
-    """What somebody typed into the form of a list, in the language of the page.
+    """What somebody typed into the form of a list; `language` is the one that they want to read.
 
-    `wording` is what they agreed to, `source` the page it stood on.
+    `wording` is what they agree to, in the language `shown_in` (empty for `language`), `source`
+    the page it stood on.
     """
 
     address: Address
@@ -53,14 +54,18 @@ class SignUp:
     name: str = ""
     segments: tuple[str, ...] = ()
     source: str = "page"
+    shown_in: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a confirmation link is for: all that its holder may see."""
+    """What a confirmation link is for: all that its holder may see. `wording`, in the language
+    `shown_in`, is what they agree to."""
 
     list_id: str
     language: str
+    wording: str
+    shown_in: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +144,7 @@ def _request(asked: SignUp, key: str, now: datetime) -> Request:
             "segments": list(asked.segments),
             "wording": asked.wording,
             "source": asked.source,
+            "shown_in": asked.shown_in or asked.language,
         },
         created_at=now,
     )
@@ -148,7 +154,10 @@ def look(store: Store, token: str, now: datetime) -> Asked | None:
     """What the link of a confirmation is for; None if it is none, was used, or is too old."""
     with store.reading() as tx:
         found = requests.look(tx, RequestPurpose.JOIN, token, now)
-    return Asked(found.list_id, found.language) if found else None
+    if found is None:
+        return None
+    said: Any = found.said
+    return Asked(found.list_id, found.language, said["wording"], _shown_in(found))
 
 
 def confirm(site: Site, store: Store, token: str, now: datetime, random: Random) -> Joined | None:
@@ -204,7 +213,7 @@ def _evidence(found: Request, subscriber_id: int, now: datetime) -> list[Consent
             action=action,
             at=at,
             wording=said["wording"],
-            language=found.language,
+            language=_shown_in(found),
             source=source,
         )
 
@@ -212,6 +221,12 @@ def _evidence(found: Request, subscriber_id: int, now: datetime) -> list[Consent
         row(ConsentAction.JOINED, found.created_at, said["source"]),
         row(ConsentAction.CONFIRMED, now, "mailed link"),
     ]
+
+
+def _shown_in(found: Request) -> str:
+    """The language of the words agreed to; what was asked for by an older version has none."""
+    said: Any = found.said
+    return str(said.get("shown_in") or found.language)
 
 
 def _welcome(site: Site, found: Request, leave: str, now: datetime) -> Letter:

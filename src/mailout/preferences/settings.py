@@ -53,13 +53,15 @@ class OnList:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a reader may set. A pause is one of all their lists; it ends at `paused_until`, or
-    (None) when they say so."""
+    (None) when they say so. `shown_in` is the language of the page that it was chosen on, in which
+    it said what a person agrees to who joins a list; empty for `language`."""
 
     name: str
     language: str
     lists: Mapping[str, OnList] = field(default_factory=dict)
     paused: bool = False
     paused_until: datetime | None = None
+    shown_in: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,11 +252,13 @@ def _save_list(
         reasons = members.reasons(tx, person.address_key, list_id, domain=domain)
         if SuppressionReason.BY_HAND in reasons:
             return
-        wording = wording_of(site.lists[list_id], wanted.language)
+        shown_in = wanted.shown_in or wanted.language
+        wording = wording_of(site.lists[list_id], shown_in)
         members.lift(tx, person.address_key, list_id)
         members.activate(tx, person.id, list_id, leave_token(random(16)), now)
         actions = (ConsentAction.JOINED, ConsentAction.CONFIRMED)
-        consents.append(tx, [_evidence(person, list_id, one, now, wording) for one in actions])
+        evidence = [_evidence(person, list_id, one, now, wording, shown_in) for one in actions]
+        consents.append(tx, evidence)
         held = members.place(tx, person.id, list_id)
     assert held is not None  # noqa: S101 - on the list, or just put on it
     values: dict[str, object] = {
@@ -272,7 +276,8 @@ def _leave(tx: Tx, person: Subscriber, list_id: str, held: members.Place, now: d
     people.set_state(tx, held.id, SubscriptionState.UNSUBSCRIBED, now)
     events.add(tx, EventKind.LEFT, person.id, now, list_id)
     wording = f"was {held.state}"
-    consents.append(tx, [_evidence(person, list_id, ConsentAction.LEFT, now, wording)])
+    evidence = _evidence(person, list_id, ConsentAction.LEFT, now, wording, person.language)
+    consents.append(tx, [evidence])
 
 
 def _save_tags(tx: Tx, site: Site, person: Subscriber, before: Settings, wanted: Settings) -> None:
@@ -290,7 +295,12 @@ def _save_tags(tx: Tx, site: Site, person: Subscriber, before: Settings, wanted:
 
 
 def _evidence(
-    person: Subscriber, list_id: str, action: ConsentAction, now: datetime, wording: str
+    person: Subscriber,
+    list_id: str,
+    action: ConsentAction,
+    now: datetime,
+    wording: str,
+    language: str,
 ) -> Consent:
     return Consent(
         list_id=list_id,
@@ -299,7 +309,7 @@ def _evidence(
         action=action,
         at=now,
         wording=wording,
-        language=person.language,
+        language=language,
         source="settings",
     )
 

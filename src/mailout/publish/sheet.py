@@ -101,7 +101,7 @@ class Sheet:
             "site": {"name": self.site.identity.name, "url": self.site.identity.url},
             "list": {
                 "name": settings.name,
-                "description": settings.description,
+                "description": self.mailing_list.described(self.code),
                 "postal_address": settings.postal_address,
                 "contact": settings.contact,
                 "why": why_you_get_this(self.mailing_list, self.code),

@@ -20,13 +20,15 @@ _WORD_WITH_AT = re.compile(r"[^\s<>()\[\],;:\"]+@[^\s<>()\[\],;:\"]*[^\s<>()\[\]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """How the people of one import or addition agreed, and where the words came from."""
+    """How the people of one import or addition agreed, and where the words came from; `language`
+    is that of the words where it is known, else each row has the person's."""
 
     list_id: str
     action: ConsentAction
     wording: str
     source: str
     at: datetime
+    language: str = ""
 
     def piece(self, subscriber_id: int, person: Entry, state: SubscriptionState) -> Piece:
         """The row for one person. Who is recorded as having left did not agree to anything."""
@@ -34,9 +36,8 @@ class Evidence:
         if state is SubscriptionState.UNSUBSCRIBED:
             left = ConsentAction.LEFT.value
             return Piece(subscriber_id, person.key, left, "", person.language, source)
-        return Piece(
-            subscriber_id, person.key, str(self.action), self.wording, person.language, source
-        )
+        language = self.language or person.language
+        return Piece(subscriber_id, person.key, str(self.action), self.wording, language, source)
 
 
 def require_wording(consent: str) -> str:

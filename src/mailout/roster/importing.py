@@ -97,7 +97,7 @@ def import_people(
     file that is no table of people; nothing is written then.
     """
     site.list_named(order.list_id)
-    wording = sheets.spelled_out(store, require_wording(order.consent))
+    wording, language = sheets.spelled_out(store, require_wording(order.consent))
     tags = entry.given_tags(order.tags)
     opened = look(site, file, name, order)
     standing = _standing(opened, name, order.status)
@@ -107,6 +107,7 @@ def import_people(
         wording=wording,
         source=f"import:{reading.shown(name)} sha256:{opened.source.sha256[:16]}",
         at=now,
+        language=language,
     )
     form = Form(
         opened.columns,

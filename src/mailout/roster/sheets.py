@@ -50,8 +50,12 @@ def listed(store: Store) -> list[Sheet]:
         return sheets.all_(tx)
 
 
-def spelled_out(store: Store, consent: str) -> str:
-    """The words of consent of an import; those that begin with `sheet CODE` with the words that
-    stood over the signatures. Raises: UsageError if there is no such sheet."""
+def spelled_out(store: Store, consent: str) -> tuple[str, str]:
+    """The words of consent of an import, and their language where it is known: words that begin
+    with `sheet CODE` go on with those that stood over the signatures. Raises: UsageError if there
+    is no such sheet."""
     named = _NAMED.match(consent)
-    return f"{consent}: {found(store, named[1]).wording}" if named else consent
+    if not named:
+        return consent, ""
+    signed = found(store, named[1])
+    return f"{consent}: {signed.wording}", signed.language

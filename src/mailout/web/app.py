@@ -28,6 +28,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailout.config.templates import read_templates
@@ -73,12 +74,13 @@ def make_app(site: Site, store: Store) -> FastAPI:
 def _add_home(app: FastAPI, house: House) -> None:
     @app.api_route("/", methods=METHODS)
     async def home(request: Request) -> Response:
+        code = house.pages.language_of_stranger(request)
         return house.pages.page(
             request,
             "home",
-            house.pages.language_of_stranger(request),
+            code,
             lists=[
-                {**house.described(one.id), "join_url": _join_url(house, one, request)}
+                {**house.described(one.id, code), "join_url": _join_url(house, one, request)}
                 for one in house.site.lists.values()
             ],
             settings_url=house.pages.path(
@@ -140,7 +142,21 @@ def _add_neutral_ends(app: FastAPI, pages: PublicPages) -> None:
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
-        return pages.neutral(request, error.status_code, error.headers)
+        more = {**(error.headers or {})}
+        if error.status_code == 405:
+            more["Allow"] = _allowed(app, request)
+        return pages.neutral(request, error.status_code, more)
+
+
+def _allowed(app: FastAPI, request: Request) -> str:
+    """All methods of a path. Starlette names those of the first route that fits alone, and a form
+    has one route that shows it and another that takes it (RFC 9110 15.5.6)."""
+    fitting = (
+        one
+        for one in app.routes
+        if isinstance(one, Route) and one.matches(request.scope)[0] is not Match.NONE
+    )
+    return ", ".join(sorted({method for one in fitting for method in one.methods or ()}))
 
 
 class _LastResort:

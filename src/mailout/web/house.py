@@ -39,16 +39,16 @@ class House:
         """The list; the site's first one speaks for a list that was taken away since."""
         return self.site.lists.get(list_id) or next(iter(self.site.lists.values()))
 
-    def described(self, list_id: str) -> dict[str, str]:
-        """What a page says of a list."""
+    def described(self, list_id: str, code: str) -> dict[str, str]:
+        """What a page in the language `code` says of a list."""
         if list_id not in self.site.lists:
             return {"id": list_id, "name": list_id, "description": "", "contact": ""}
-        settings = self.site.lists[list_id].settings
+        one = self.site.lists[list_id]
         return {
             "id": list_id,
-            "name": settings.name,
-            "description": settings.description,
-            "contact": settings.contact,
+            "name": one.settings.name,
+            "description": one.described(code),
+            "contact": one.settings.contact,
         }
 
     def full(self, request: Request, contact: str) -> Response:

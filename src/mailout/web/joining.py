@@ -64,7 +64,7 @@ def add_to(app: FastAPI, house: House, gate: Gate) -> None:
             code,
             status=status,
             script=True,
-            list=house.described(one.id),
+            list=house.described(one.id, code),
             action_url=_action(house, request, one),
             typed=typed,
             error=error,
@@ -126,7 +126,7 @@ def add_to(app: FastAPI, house: House, gate: Gate) -> None:
             code,
             choice_of_language=False,
             bare="Look into your mail",
-            list=house.described(one.id),
+            list=house.described(one.id, code),
             contact=one.settings.contact,
         )
 
@@ -136,11 +136,15 @@ def add_to(app: FastAPI, house: House, gate: Gate) -> None:
         if found is None:
             return pages.neutral(request)
         one = house.list_of(found.list_id)
+        code = pages.language_of_reader(request, found.language, one)
         return pages.page(
             request,
             "confirm",
-            pages.language_of_reader(request, found.language, one),
-            list=house.described(found.list_id),
+            code,
+            list=house.described(found.list_id, code),
+            # Whose form stood on another site, or who was asked by mail, reads it here first.
+            wording=found.wording,
+            shown_in=found.shown_in,
             action_url=pages.path("j", token, language=pages.chosen_language(request)),
         )
 
@@ -151,13 +155,14 @@ def add_to(app: FastAPI, house: House, gate: Gate) -> None:
             return pages.neutral(request)
         one = house.list_of(joined.list_id)
         session = settings.begin(site, joined.subscriber_id, joined.language, now())
+        code = pages.language_of_reader(request, joined.language, one)
         return pages.page(
             request,
             "joined",
-            pages.language_of_reader(request, joined.language, one),
+            code,
             bare="You are on the list",
             choice_of_language=False,
-            list=house.described(joined.list_id),
+            list=house.described(joined.list_id, code),
             open_url=pages.path("s", "open", language=pages.chosen_language(request)),
             session=session.token,
         )
@@ -188,6 +193,7 @@ def _asked(one: MailingList, typed: Typed, code: str) -> SignUp:
         list_id=one.id,
         language=typed.language or _of_list(one, code),
         wording=joining.wording_of(one, code),
+        shown_in=code,
         name=safe(typed.name, "the name"),
         segments=typed.segments,
     )

@@ -40,11 +40,12 @@ def add_to(app: FastAPI, house: House) -> None:
         found = await in_thread(look, store, token)
         if found is None:
             return pages.neutral(request)
+        code = pages.language_of_reader(request, found.language, list_of(found.list_id))
         return pages.page(
             request,
             "leave",
-            pages.language_of_reader(request, found.language, list_of(found.list_id)),
-            list=described(found.list_id),
+            code,
+            list=described(found.list_id, code),
             action_url=pages.path("u", token, language=pages.chosen_language(request)),
         )
 
@@ -56,13 +57,14 @@ def add_to(app: FastAPI, house: House) -> None:
         )
         if found is None:
             return pages.neutral(request)
+        code = pages.language_of_reader(request, found.language, list_of(found.list_id))
         return pages.page(
             request,
             "undone",
-            pages.language_of_reader(request, found.language, list_of(found.list_id)),
+            code,
             bare="You are on the list again",
             choice_of_language=False,
-            list=described(found.list_id),
+            list=described(found.list_id, code),
         )
 
     @app.post("/u/reason")
@@ -94,7 +96,7 @@ def add_to(app: FastAPI, house: House) -> None:
             code,
             bare="You are unsubscribed",
             choice_of_language=False,
-            list=described(left.list_id),
+            list=described(left.list_id, code),
             undo_url=pages.path("u", "undo", language=pages.chosen_language(request)),
             undo_token=left.undo,
             reason_url=pages.path("u", "reason", language=code),

@@ -63,7 +63,7 @@ def in_words(house: House, found: Mapping[str, Any], code: str) -> dict[str, Any
 
 def _named(house: House, one: Mapping[str, Any]) -> dict[str, Any]:
     """The same with the list's name; without one where it is about all lists."""
-    return {**one, "list": house.described(one["list"])["name"] if one["list"] else ""}
+    return {**one, "list": house.described(one["list"], "")["name"] if one["list"] else ""}
 
 
 def _notes(

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mailout.core.errors import MailoutError
+from mailout.web.pages import headers
 
 _BACKLOG = 2048
 _START_SECONDS = 10.0
@@ -115,6 +116,18 @@ class _Bounded(HttpToolsProtocol):
         super().data_received(data)
         if self._unread > _MOST_UNREAD:
             self.transport.abort()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers what is no HTTP, which no application sees, under the headers of every answer."""
+        fields = {
+            **headers(),
+            "Content-Type": "text/plain; charset=utf-8",
+            "Content-Length": str(len(msg)),
+            "Connection": "close",
+        }
+        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        self.transport.write(f"HTTP/1.1 400 Bad Request\r\n{head}\r\n{msg}".encode("ascii"))
+        self.transport.close()
 
     def on_headers_complete(self) -> None:
         self._unread = 0

@@ -66,11 +66,12 @@ def _add_asking(app: FastAPI, house: House) -> None:
         if found is None:
             return pages.neutral(request)
         one, chosen = house.list_of(found.list_id), pages.chosen_language(request)
+        code = pages.language_of_reader(request, found.language, one)
         return pages.page(
             request,
             "preferences",
-            pages.language_of_reader(request, found.language, one),
-            list=house.described(found.list_id),
+            code,
+            list=house.described(found.list_id, code),
             contact=one.settings.contact,
             link_url=pages.path("p", token, language=chosen),
             leave_url=pages.path("u", token, language=chosen),
@@ -220,7 +221,7 @@ def _add_session(app: FastAPI, house: House, gate: Gate) -> None:
             session = fields["session"][0]
             filled = read_form(site, person, fields)
             try:
-                asked = wanted(site, filled, now())
+                asked = wanted(site, filled, now(), language_of(request, person))
             except BadSettings as error:
                 return await shown(request, person, session, filled, errors=error.fields)
             random = secrets.token_bytes

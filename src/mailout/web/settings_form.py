@@ -27,6 +27,7 @@ from mailout.core.message import BadHeader, safe
 from mailout.core.site import Site
 from mailout.core.subscriber import Subscriber
 from mailout.preferences import settings
+from mailout.preferences.joining import wording_of
 from mailout.preferences.settings import OnList, Settings
 from mailout.web import forms
 from mailout.web.forms import Fields
@@ -72,18 +73,20 @@ def read_form(site: Site, person: Subscriber, fields: Fields) -> Filled:
         for name in fields.get(f"{one.id}.segment", ())
         if name in one.choices
     }
-    asked = forms.first(fields, "language")
+    asked, until = forms.first(fields, "language"), forms.first(fields, "until").strip()
     return Filled(
         name=forms.first(fields, "name").strip(),
         language=asked if asked in _languages(site) else before.language,
         lists={one.id: _on_list(one, fields, ticked, before.lists[one.id]) for one in shown},
-        paused=bool(forms.first(fields, "paused")),
-        until=forms.first(fields, "until").strip(),
+        # Whoever names a day wants a break, ticked or not; who has one ends it by the tick alone.
+        paused=bool(forms.first(fields, "paused")) or bool(until and not before.paused),
+        until=until,
     )
 
 
-def wanted(site: Site, filled: Filled, now: datetime) -> Settings:
-    """The settings that a form asks for. Raises: BadSettings naming every field that is wrong."""
+def wanted(site: Site, filled: Filled, now: datetime, shown_in: str) -> Settings:
+    """The settings that a form in the language `shown_in` asks for. Raises: BadSettings naming
+    every field that is wrong."""
     wrong, until = [], None
     if not _is_name(filled.name):
         wrong.append("name")
@@ -94,7 +97,7 @@ def wanted(site: Site, filled: Filled, now: datetime) -> Settings:
             wrong.append("until")
     if wrong:
         raise BadSettings(wrong)
-    return Settings(filled.name, filled.language, filled.lists, filled.paused, until)
+    return Settings(filled.name, filled.language, filled.lists, filled.paused, until, shown_in)
 
 
 def _is_name(typed: str) -> bool:
@@ -172,9 +175,11 @@ def context(
         ],
         "lists": [
             {
-                **house.described(one.id),
+                **house.described(one.id, code),
                 "on": on[one.id].on,
                 "shown": "on" if kept[one.id].on else "off",
+                # The evidence of who joins here holds these words, so they have to be read here.
+                "wording": "" if kept[one.id].on else wording_of(one, code),
                 "edition": on[one.id].edition,
                 "frequency": on[one.id].frequency,
                 "choices": [
