@@ -63,18 +63,18 @@ def own_id() -> Any:
     return Field(default=None, sa_column=Column(BIG, primary_key=True, autoincrement=True))
 
 
-def reference(target: str, *, nullable: bool = False, index: bool = False) -> Any:
+UNCHECKED = {"unchecked": "postgresql"}
+"""Of a foreign key that PostgreSQL does not have (docs/adr/0029): what it names is never deleted,
+and a look at it for every row takes longer than writing the row."""
+
+
+def reference(
+    target: str, *, nullable: bool = False, index: bool = False, info: dict[str, str] | None = None
+) -> Any:
     """A reference to another row, which goes when that goes; a nullable one is emptied."""
-    cascade = None if nullable else "CASCADE"
-    return Field(
-        default=None,
-        sa_column=Column(
-            BIG,
-            ForeignKey(target, ondelete="SET NULL" if nullable else cascade),
-            nullable=nullable,
-            index=index,
-        ),
-    )
+    gone = "SET NULL" if nullable else "CASCADE"
+    key = ForeignKey(target, ondelete=gone, info=info)
+    return Field(default=None, sa_column=Column(BIG, key, nullable=nullable, index=index))
 
 
 def only(condition: str) -> dict[str, Any]:

@@ -38,6 +38,8 @@ _ASKED: Mapping[str, Mapping[Kind, str]] = {
         Kind.JSON: "{0}::text",
     },
 }
+# What PostgreSQL does not know to be referred to (docs/adr/0029), while SQLite does.
+_FIRST = ("issue", "dispatch", "import_run")
 # Else by the primary key. A chain is checked in its own order.
 _ORDER = {"consent": ("list_id", "number")}
 
@@ -51,6 +53,7 @@ def shapes(plain: PlainTx) -> list[Shape]:
     """All tables of the store, those that others refer to first."""
     asked = inspect(plain)
     names = [name for name, _ in asked.get_sorted_table_and_fkc_names() if name]
+    names.sort(key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
     return [_shape(asked, name) for name in names if name != VERSION]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, ForeignKey
 from sqlmodel import Field, SQLModel
 
-from mailout.store.columns import BIG, moment, own_id, table_of
+from mailout.store.columns import BIG, UNCHECKED, moment, own_id, table_of
 from mailout.store.tables import metadata
 
 __all__ = ["IMPORT_PERSON", "IMPORT_RUN", "metadata"]
@@ -47,7 +47,9 @@ class ImportPersonRow(SQLModel, table=True):
         sa_column=Column(BIG, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True)
     )
     import_id: int = Field(
-        sa_column=Column(BIG, ForeignKey("import_run.id", ondelete="CASCADE"), primary_key=True)
+        sa_column=Column(
+            BIG, ForeignKey("import_run.id", ondelete="CASCADE", info=UNCHECKED), primary_key=True
+        )
     )
     did: str
     mark: str = ""

@@ -28,6 +28,7 @@ from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
 from mailout.store.columns import (
     BIG,
+    UNCHECKED,
     moment,
     only,
     own_id,
@@ -232,8 +233,8 @@ class DeliveryRow(SQLModel, table=True):
         {"sqlite_autoincrement": True},  # return paths name deliveries by their number
     )
     id: int = own_id()
-    issue_id: int = reference("issue.id")
-    dispatch_id: int = reference("dispatch.id")
+    issue_id: int = reference("issue.id", info=UNCHECKED)
+    dispatch_id: int = reference("dispatch.id", info=UNCHECKED)
     subscriber_id: int | None = reference("subscriber.id", nullable=True)
     address_key: str
     language: str
