@@ -22,6 +22,7 @@ from mailout.core.site import Site
 from mailout.send import presence, recovery, run
 from mailout.send.clerk import counted
 from mailout.send.compose import Composer, composer
+from mailout.send.pace import Pace
 from mailout.send.run import Ending, Progress
 from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Store
@@ -49,13 +50,19 @@ def work(
     with store.reading() as tx:
         composing = composer(tx, site, mailing_list, dispatch.issue_id, signers_of(site))
     patience = _HELD[0]
+    pace, told_unanswered = Pace(site), False
     with presence.present(site.root) as worker:
         while True:
             lost = recovery.recover(store, site, datetime.now(UTC))
             if lost:
                 note(f"{lost} were on the wire when a sender died; they go out again.")
             with _lines() if json_lines else _bar() as report:
-                ending = in_loop(_until_stopped(store, site, dispatch, composing, worker, report))
+                ending = in_loop(
+                    _until_stopped(store, site, dispatch, composing, worker, report, pace)
+                )
+            if pace.unanswered and not told_unanswered:
+                told_unanswered = True
+                note(_without_mx(pace.unanswered))
             if ending.stopped or ending.state not in (DispatchState.SENDING, DispatchState.HELD):
                 return ending
             if ending.held:
@@ -103,9 +110,23 @@ def stop_on_signals() -> asyncio.Event:
 
 
 async def _until_stopped(
-    store: Store, site: Site, dispatch: Dispatch, composing: Composer, worker: str, report: Report
+    store: Store,
+    site: Site,
+    dispatch: Dispatch,
+    composing: Composer,
+    worker: str,
+    report: Report,
+    pace: Pace,
 ) -> Ending:
-    return await run.run(store, site, dispatch, composing, worker, report, stop_on_signals())
+    stop = stop_on_signals()
+    return await run.run(store, site, dispatch, composing, worker, report, stop, pace)
+
+
+def _without_mx(domains: int) -> str:
+    return (
+        f"No name server told the mail servers of {console.counted(domains, 'domain')}: mail there "
+        "went without the limit of a provider that has `mx`."
+    )
 
 
 def _others_hold(ending: Ending) -> bool:

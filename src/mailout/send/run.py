@@ -83,17 +83,19 @@ async def run(
     worker: str,
     report: Callable[[Progress], None],
     stop: asyncio.Event,
+    pace: Pace | None = None,
 ) -> Ending:
     """How sending the dispatch ended: all that was due has an outcome, or says why not.
 
     Setting `stop` drains: what is on the wire is finished and recorded, the rest stays queued.
+    One `pace` for all runs of a command spares asking again for what it knows.
     """
     started = _now()
     with store.writing() as tx:
         # The command was given: that ends what held it.
         dispatches.set_state(tx, dispatch.id, DispatchState.SENDING, of=(DispatchState.HELD,))
         total = deliveries.count(tx, dispatch_id=dispatch.id).get(DeliveryState.QUEUED, 0)
-    pace = Pace(site)
+    pace = pace or Pace(site)
 
     def look(now: datetime) -> Sequence[Going]:
         with store.writing() as tx:
