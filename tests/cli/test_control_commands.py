@@ -141,3 +141,46 @@ def test_a_worker_stops_when_told_and_shows_its_metrics(
 def test_metrics_need_an_address(shell: CommandLine, where: str) -> None:
     said = shell("worker", "--once", "--metrics", where, code=2)
     assert "HOST:PORT" in said.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_send_that_waits_stops_when_told(shell: CommandLine, number: signal.Signals) -> None:
+    shell.import_people(PEOPLE)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mailout", "--site", str(shell.root),
+         "send", "--segment", "unions", "--yes", "--wait"],
+        env={**os.environ, "MAILOUT_RELAY_URL": f"smtp+plain://127.0.0.1:{port}"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if "Trying again in" in line:
+                break
+        process.send_signal(number)
+        _, err = process.communicate(timeout=10)
+    finally:
+        process.kill()
+    assert process.returncode == 75
+    assert "stopped; nothing is lost, the same command goes on" in err
+
+
+def test_a_send_that_was_stopped_while_it_composed_goes_on(
+    shell: CommandLine, catcher: Catcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.import_people(PEOPLE)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with shell.relay(catcher):
+        with monkeypatch.context() as patch:
+            patch.setattr("mailout.cli.publishing.compile_plan", interrupted)
+            said = shell("send", "--segment", "unions", "--yes", code=75)
+        assert "the same command goes on" in said.err
+        assert not list((shell.root / "issues").glob("*.md"))
+        shell("send", "--segment", "unions", "--yes")
+    assert len(catcher.messages) == 2

@@ -19,6 +19,7 @@ from mailout.cli.publishing import (
     compile_and_save,
     compile_plan,
     plan_draft,
+    take_draft_back,
     uncompiled,
     write_draft,
 )
@@ -256,7 +257,11 @@ def _make_issue(site: Site, store: Store, order: _Order) -> Issue | None:
         return None
     write_draft(site, order.mailing_list, drafted)
     note(f"Composed {drafted.file} of these posts: {', '.join(drafted.posts)}")
-    return compile_and_save(site, store, drafted.name)
+    try:
+        return compile_and_save(site, store, drafted.name)
+    except KeyboardInterrupt:
+        take_draft_back(site, store, order.mailing_list, drafted)  # the same command is to go on
+        raise
 
 
 def _refuse_forgotten_draft(site: Site, store: Store, order: _Order, newer_than: str = "") -> None:

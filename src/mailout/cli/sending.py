@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Report = Callable[[Progress], None]
 
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 _LOOK_AGAIN = 1.0  # seconds between looks at the clock and at other senders
 _HELD = (15.0, 300.0)  # seconds until a held send is tried again with --wait: at first, at most
 
@@ -92,19 +93,25 @@ def signers_of(site: Site) -> tuple[Signer, ...]:
 
 def in_loop(work: Coroutine[Any, Any, T]) -> T:
     """The result of a coroutine, run on the fast event loop where there is one."""
+    # That loop keeps the signals to itself when it is closed: nothing would stop us afterwards.
+    before = {number: signal.getsignal(number) for number in _STOPS}
     try:
         import uvloop
     except ImportError:  # not on every system
         return asyncio.run(work)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(work)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def stop_on_signals() -> asyncio.Event:
     """An event that SIGINT and SIGTERM set: what is on the wire is finished, then all stops."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _STOPS:
         loop.add_signal_handler(number, stop.set)
     return stop
 
