@@ -169,6 +169,7 @@ def _lines() -> Iterator[Report]:
                 "deliveries": all_states(progress.done),
                 "trouble": progress.trouble,
                 "slow_providers": sorted(progress.slow),
+                "broken_relays": dict(progress.broken),
             }
         )
 
@@ -207,6 +208,8 @@ def _bar() -> Iterator[Report]:
             words = state_counts(progress.done)
             if progress.slow:
                 words += f"; slower to {', '.join(sorted(progress.slow)[:3])}, as they asked"
+            if progress.broken:
+                words += f"; without {', '.join(progress.broken)}"
             bar.update(
                 task,
                 total=progress.total,
@@ -219,10 +222,13 @@ def _bar() -> Iterator[Report]:
 
 
 def _only_trouble() -> Report:
-    told = ""
+    told, told_broken = "", set[str]()
 
     def report(progress: Progress) -> None:
         nonlocal told
+        for label in progress.broken.keys() - told_broken:
+            note(f"{progress.broken[label]} The other relays take its share.")
+        told_broken.update(progress.broken)
         if progress.trouble and progress.trouble != told:
             note(f"{progress.trouble} Trying again.")
         told = progress.trouble

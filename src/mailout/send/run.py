@@ -19,7 +19,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from mailout.core.delivery import DeliveryState
@@ -49,13 +49,14 @@ class Progress:
     """How far a run is: what it has recorded so far, by state, out of `total` due.
 
     `trouble` says what the store says while it cannot be written, `slow` whose providers have
-    asked for less mail.
+    asked for less mail, `broken` why some relays (by their labels) cannot be used while others can.
     """
 
     total: int
     done: Mapping[DeliveryState, int]
     trouble: str = ""
     slow: frozenset[str] = frozenset()
+    broken: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,9 @@ async def run(
         clerk,
         pace,
         worker,
-        lambda: report(Progress(total, clerk.done, clerk.trouble, frozenset(pace.slow))),
+        lambda: report(
+            Progress(total, clerk.done, clerk.trouble, frozenset(pace.slow), clerk.broken)
+        ),
         at_most=total,
     )
     return await patiently(
