@@ -20,6 +20,9 @@ def exit_code(ending: Ending, site: Site) -> int:
     if ending.state is DispatchState.CANCELLED:
         cancelled = ending.counts.get(DeliveryState.CANCELLED, 0)
         raise MailoutError(f"called off; {cancelled} were not sent")
+    if ending.for_a_person:
+        fix = "`mailout resume` lets it go on, `mailout cancel` calls it off."
+        raise TryLater(f"held, nobody was skipped: {ending.held}", fix=fix)
     if ending.held:
         raise TryLater(f"held, nobody was skipped: {ending.held}", fix=again)
     if ending.stopped:

@@ -67,7 +67,7 @@ def work(
             if ending.stopped or ending.state not in (DispatchState.SENDING, DispatchState.HELD):
                 return ending
             if ending.held:
-                if not wait:
+                if not wait or ending.for_a_person:
                     return ending
                 note(f"Held: {ending.held} Trying again in {patience:.0f} seconds.")
                 _sleep_until(datetime.now(UTC) + timedelta(seconds=patience))

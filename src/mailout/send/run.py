@@ -61,14 +61,15 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How sending a dispatch ended; `held` says why it could not go on, `next_due` when the queued
-    ones are, of which so many `untried` wait for a limit, as nothing was deferred yet.
-    `rests_until` is set when the relays' ceiling for today is reached; `state` is the
-    dispatch's, which may have been paused or cancelled meanwhile."""
+    """How sending a dispatch ended; `held` says why it could not go on (`for_a_person`: only a
+    person lets it), `next_due` when the queued ones are, of which so many `untried` wait for a
+    limit, as nothing was deferred yet. `rests_until` is set when the relays' ceiling for today is
+    reached; `state` is the dispatch's, which may have been paused, held or cancelled meanwhile."""
 
     counts: Mapping[DeliveryState, int]
     state: DispatchState
     held: str = ""
+    for_a_person: bool = False
     stopped: bool = False
     next_due: datetime | None = None
     untried: int = 0
@@ -199,13 +200,17 @@ def _conclude(store: Store, dispatch: Dispatch, clerk: Clerk, started: datetime)
             alerts.held(tx, clerk.site, dispatch, held, now)
         else:
             finish_if_done(tx, clerk.site, dispatch, now)
-        state = dispatches.get(tx, dispatch.id).state
+        left = dispatches.get(tx, dispatch.id)
+        state = left.state
+        if state is DispatchState.HELD:
+            held = held or left.held_why  # by another: for complaints, say
         if state is DispatchState.CANCELLED:
             control.settle_cancelled(tx, dispatch.issue_id, now)
     return Ending(
         counts=counts,
         state=state,
         held=held,
+        for_a_person=state is DispatchState.HELD and left.again_at is None,
         stopped=clerk.stop.is_set() and not held,
         next_due=due,
         untried=untried,
