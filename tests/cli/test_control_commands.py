@@ -227,7 +227,8 @@ def test_the_pages_show_metrics_and_end_when_told(shell: CommandLine) -> None:
     try:
         said = process.stdout.readline()
         assert "Serving the pages" in said
-        with urllib.request.urlopen(said.split()[-1], timeout=20) as answer:  # it listens already
+        pages = said.rpartition("http://")[2].strip()
+        with urllib.request.urlopen(f"http://{pages}", timeout=20) as answer:  # listens already
             assert answer.status == 200
         with urllib.request.urlopen(f"http://{where}/metrics", timeout=5) as answer:
             page = answer.read().decode()

@@ -342,3 +342,27 @@ def test_a_send_that_is_held_under_way_ends_and_says_why(
     assert "`mailout resume` lets it go on" in said.err
     assert 0 < len(catcher.messages) < 3
     assert shell("status", "--json").json["dispatches"][0]["state"] == "held"
+
+
+def test_unknown_ends_are_settled_by_a_person(shell: CommandLine, catcher: Catcher) -> None:
+    set_(shell, 'unknown = "resend"', 'unknown = "hold"')
+    with stored(shell) as store:
+        dispatch = begun(shell, store)
+        now = datetime.now(UTC)
+        with store.writing() as tx:
+            take(tx, dispatch.id, "gone", now, now - timedelta(minutes=1), 2)
+    name = shell("status", "--json").json["issue"]
+    with shell.relay(catcher):
+        said = shell("send", "--segment", "unions", "--yes").err
+        assert "2 were on the wire when a sender died; they are kept for you" in said
+        assert "Of 2 nobody can know whether they arrived" in said
+        rows = shell("deliveries", "list", name, "--state", "unknown", "--json").json
+        one, other = (row["address"] for row in rows)
+        assert len(catcher.messages) == 1
+        shell("deliveries", "resolve", name, one, "--arrived")
+        shell("deliveries", "resolve", name, one, "--arrived", code=1)
+        shell("deliveries", "resolve", name, other, "--again")
+        shell("send", "--segment", "unions", "--yes")
+    assert [m.recipients[0] for m in catcher.messages][1:] == [other]
+    counts = shell("status", "--json").json["deliveries"]
+    assert (counts["accepted"], counts["unknown"]) == (3, 0)

@@ -30,6 +30,11 @@ def exit_code(ending: Ending, site: Site) -> int:
     refused = ending.counts.get(DeliveryState.REFUSED, 0)
     if refused:
         note(f"{refused} were refused: `mailout bounces list`.")
+    if unknown := ending.counts.get(DeliveryState.UNKNOWN, 0):
+        note(
+            f"Of {unknown} nobody can know whether they arrived: `mailout deliveries list ISSUE "
+            "--state unknown` names them, `mailout deliveries resolve` settles one."
+        )
     if queued:
         raise TryLater(
             waiting(ending, site), fix="The same command goes on then; `--wait` would have stayed."

@@ -56,7 +56,8 @@ def work(
         while True:
             lost = recovery.recover(store, site, datetime.now(UTC))
             if lost:
-                note(f"{lost} were on the wire when a sender died; they go out again.")
+                then = "go out again" if site.sending.unknown == "resend" else "are kept for you"
+                note(f"{lost} were on the wire when a sender died; they {then}.")
             with _lines() if json_lines else _bar() as report:
                 ending = in_loop(
                     _until_stopped(store, site, dispatch, composing, worker, report, pace)
