@@ -11,16 +11,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from mailout.core import throttle
 from mailout.core.address import stored_domain
 from mailout.core.site import Relay, Site
 from mailout.core.throttle import PROVIDER, Bucket, Limit, Providers, Slowed
-from mailout.dns import MailServers
 from mailout.store import buckets, rests
 from mailout.store.claims import Claimed
 from mailout.store.engine import Tx
 from mailout.store.outcomes import Recorded
+
+if TYPE_CHECKING:
+    from mailout.dns import MailServers
 
 _LONGEST = timedelta(minutes=10)
 """A delivery is put off by no more: the limit may be changed in the meantime."""
@@ -61,6 +64,8 @@ class Pace:
         self._providers = Providers(site.providers)
         self._servers: MailServers | None = None
         if self._providers.ask_for_mx and not overtakes:
+            from mailout.dns import MailServers  # its library is slow to import
+
             self._servers = MailServers(site.sending.name_server, self._providers.behind)
         self._slow: set[str] = set()
         self._resting: Mapping[str, datetime] = {}
@@ -135,7 +140,7 @@ class Pace:
         now: datetime,
     ) -> None:
         """Lets those of one relay pass that its buckets and their providers' have tokens for."""
-        room = self._room(label, held, now)
+        room, answered_at = self._room(label, held, now), self._answered_at(now)
         going: list[Claimed] = []
         put_off: dict[str, int] = {}
         for delivery in deliveries:
@@ -144,7 +149,7 @@ class Pace:
                 continue
             names = whose.get(delivery.provider, ())
             if whose and not names:
-                admitted.postponed.setdefault(self._answered_at(now), []).append(delivery)
+                admitted.postponed.setdefault(answered_at, []).append(delivery)
                 continue
             if (until := self._rest(names, now)) is not None:
                 admitted.resting.setdefault(until, []).append(delivery)
