@@ -1,10 +1,11 @@
-"""A name server on loopback: it knows a few TXT records, and fails for `broken.example`."""
+"""A name server on loopback: it knows a few TXT and MX records, fails for what is below
+`broken.example`, and says nothing of what is below `silent.example`."""
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import dns.message
@@ -14,8 +15,14 @@ import dns.rrset
 
 
 @contextmanager
-def name_server(texts: Mapping[str, str]) -> Iterator[str]:
-    """Its address, `HOST:PORT`. `texts` are TXT records, in quotes, by names with a last dot."""
+def name_server(
+    texts: Mapping[str, str],
+    servers: Mapping[str, Sequence[str]] | None = None,
+    asked: list[str] | None = None,
+) -> Iterator[str]:
+    """Its address, `HOST:PORT`. `texts` are TXT records, in quotes, `servers` MX records, by names
+    with a last dot; those that it is `asked` for are put there."""
+    mail = servers or {}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
         listening.bind(("127.0.0.1", 0))
 
@@ -28,11 +35,17 @@ def name_server(texts: Mapping[str, str]) -> Iterator[str]:
                 reply = dns.message.make_response(query)
                 name = query.question[0].name.to_text()
                 kind = dns.rdatatype.to_text(query.question[0].rdtype)
-                if name in texts and kind == "TXT":
+                if asked is not None:
+                    asked.append(name)
+                if name.endswith("silent.example."):
+                    continue
+                if name in mail and kind == "MX":
+                    reply.answer.append(dns.rrset.from_text(name, 60, "IN", "MX", *mail[name]))
+                elif name in texts and kind == "TXT":
                     reply.answer.append(dns.rrset.from_text(name, 60, "IN", "TXT", texts[name]))
-                elif name == "broken.example.":
+                elif name.endswith("broken.example."):
                     reply.set_rcode(dns.rcode.SERVFAIL)
-                elif name not in texts:
+                elif name not in texts and name not in mail:
                     reply.set_rcode(dns.rcode.NXDOMAIN)
                 listening.sendto(reply.to_wire(), peer)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -141,3 +142,98 @@ def test_a_worker_stops_when_told_and_shows_its_metrics(
 def test_metrics_need_an_address(shell: CommandLine, where: str) -> None:
     said = shell("worker", "--once", "--metrics", where, code=2)
     assert "HOST:PORT" in said.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_send_that_waits_stops_when_told(shell: CommandLine, number: signal.Signals) -> None:
+    shell.import_people(PEOPLE)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mailout", "--site", str(shell.root),
+         "send", "--segment", "unions", "--yes", "--wait"],
+        env={**os.environ, "MAILOUT_RELAY_URL": f"smtp+plain://127.0.0.1:{port}"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if "Trying again in" in line:
+                break
+        process.send_signal(number)
+        _, err = process.communicate(timeout=10)
+    finally:
+        process.kill()
+    assert process.returncode == 75
+    assert "stopped; nothing is lost, the same command goes on" in err
+
+
+def test_a_send_that_was_stopped_while_it_composed_goes_on(
+    shell: CommandLine, catcher: Catcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.import_people(PEOPLE)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with shell.relay(catcher):
+        with monkeypatch.context() as patch:
+            patch.setattr("mailout.cli.publishing.compile_plan", interrupted)
+            said = shell("send", "--segment", "unions", "--yes", code=75)
+        assert "the same command goes on" in said.err
+        assert not list((shell.root / "issues").glob("*.md"))
+        shell("send", "--segment", "unions", "--yes")
+    assert len(catcher.messages) == 2
+
+
+def test_a_terminal_shows_rate_states_and_time_left(shell: CommandLine, catcher: Catcher) -> None:
+    shell.import_people(PEOPLE)
+    ours, theirs = os.openpty()
+    with shell.relay(catcher):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mailout", "--site", str(shell.root),
+             "send", "--segment", "unions", "--yes"],
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+            stdout=subprocess.DEVNULL,
+            stderr=theirs,
+        )  # fmt: skip
+        os.close(theirs)
+        shown = b""
+        try:
+            while piece := os.read(ours, 4096):
+                shown += piece
+        except OSError:
+            pass  # how the end of a terminal is told
+        finally:
+            os.close(ours)
+        assert process.wait(20) == 0
+    words = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    (last,) = re.findall(r"Sending[^\r\n]*", words)[-1:]
+    assert re.search(r"2/2 \S+/s \d:\d\d:\d\d 2 accepted", last), last
+
+
+def test_the_pages_show_metrics_and_end_when_told(shell: CommandLine) -> None:
+    shell.import_people(PEOPLE)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        where = f"127.0.0.1:{free.getsockname()[1]}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mailout", "--site", str(shell.root),
+         "serve", "--port", "0", "--metrics", where],
+        stdout=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        said = process.stdout.readline()
+        assert "Serving the pages" in said
+        pages = said.rpartition("http://")[2].strip()
+        with urllib.request.urlopen(f"http://{pages}", timeout=20) as answer:  # listens already
+            assert answer.status == 200
+        with urllib.request.urlopen(f"http://{where}/metrics", timeout=5) as answer:
+            page = answer.read().decode()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+    assert 'mailout_dispatches{state="sending"} 0.0' in page and "example.org" not in page
+    assert process.returncode == 0

@@ -11,8 +11,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from command_line import CommandLine, Said
+from mailout.config.site import read_site
+from mailout.core.dispatch import DispatchState
 from mailout.core.frequency import Frequency, period
 from mailout.smtp.catcher import Catcher
+from mailout.store import dispatches
+from mailout.store.engine import open_store
 
 PEOPLE = (
     "email,name,language,tags\n"
@@ -170,6 +174,29 @@ def test_a_relay_that_is_down_holds_a_digest(shell: CommandLine, catcher: Catche
     with shell.relay(catcher):
         assert "Going on with" in digest(shell).err
         assert "Nobody is missing" in shell("resend", WEEKLY, "--missing").out
+    assert readers(catcher) == {"anna": 1}
+
+
+def test_no_script_goes_on_with_a_digest_that_a_person_is_to_decide(
+    shell: CommandLine, catcher: Catcher
+) -> None:
+    begin(shell)
+    with shell.relay(catcher):
+        issue(shell, "Harbour")
+    catcher.clear()
+    with Catcher() as gone, shell.relay(gone):
+        gone.stop()
+        digest(shell, code=75)
+    store = open_store(read_site(shell.root).store.url, shell.root)
+    with store.writing() as tx:
+        (held,) = dispatches.open_ones(tx, (DispatchState.HELD,))
+        dispatches.set_state(tx, held.id, DispatchState.HELD, of=(held.state,), why="complaints")
+    store.close()
+    with shell.relay(catcher):
+        assert "held: complaints. `mailout resume" in digest(shell, code=75).err
+        assert catcher.messages == []
+        shell("resume", WEEKLY)
+        digest(shell)
     assert readers(catcher) == {"anna": 1}
 
 

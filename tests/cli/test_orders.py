@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 import time
@@ -15,6 +16,7 @@ import pytest
 from command_line import CommandLine
 from mailout.config.site import read_site
 from mailout.core import throttle
+from mailout.core.dispatch import DispatchState
 from mailout.core.throttle import Limit
 from mailout.send import plan
 from mailout.smtp.catcher import Catcher
@@ -292,3 +294,75 @@ def test_a_log_is_in_the_zone_of_the_site_for_people(shell: CommandLine, form: s
         assert re.match(r"\d\d:\d\d:\d\d CES?T started ", line)
     else:
         assert json.loads(line)["at"].endswith("+00:00")
+
+
+WHY = "9 of 20 who got it call it spam (45.00%)."
+
+
+def hold(shell: CommandLine) -> None:
+    """As complaints do: nothing but a person lets it go on."""
+    with stored(shell) as store, store.writing() as tx:
+        assert dispatches.set_state(tx, 1, DispatchState.HELD, of=(DispatchState.SENDING,), why=WHY)
+
+
+def test_no_script_goes_on_with_what_was_held_under_way(
+    shell: CommandLine, catcher: Catcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stored(shell) as store:
+        begun(shell, store)
+    hold(shell)
+    name = shell("status", "--json").json["issue"]
+    words = ("send", "--segment", "unions")
+    with shell.relay(catcher):
+        for more in (("--yes",), ("--yes", "--wait"), ("--yes", "--late-ok"), ()):
+            said = shell(*words, *more, code=75)
+            assert f"held: {WHY}" in said.err and f"`mailout resume {name}`" in said.err
+        assert catcher.messages == []
+        shell("worker", "--once", code=75)
+        assert catcher.messages == []
+        with monkeypatch.context() as patch:
+            patch.setattr("mailout.cli.console.at_terminal", lambda: True)
+            patch.setattr("click.prompt", lambda *_, **__: "3")
+            assert WHY in shell(*words).err
+        assert len(catcher.messages) == 3
+
+
+def test_a_send_that_is_held_under_way_ends_and_says_why(
+    shell: CommandLine, catcher: Catcher
+) -> None:
+    with stored(shell) as store:
+        begun(shell, store)
+    with shell.relay(catcher):
+        os.environ["MAILOUT_RELAY_URL"] += "&per_minute=20"
+        timer = threading.Timer(2.0, hold, [shell])
+        timer.start()
+        said = shell("send", "--segment", "unions", "--yes", "--wait", code=75)
+        timer.join()
+    assert f"held, nobody was skipped: {WHY}" in said.err
+    assert "`mailout resume` lets it go on" in said.err
+    assert 0 < len(catcher.messages) < 3
+    assert shell("status", "--json").json["dispatches"][0]["state"] == "held"
+
+
+def test_unknown_ends_are_settled_by_a_person(shell: CommandLine, catcher: Catcher) -> None:
+    set_(shell, 'unknown = "resend"', 'unknown = "hold"')
+    with stored(shell) as store:
+        dispatch = begun(shell, store)
+        now = datetime.now(UTC)
+        with store.writing() as tx:
+            take(tx, dispatch.id, "gone", now, now - timedelta(minutes=1), 2)
+    name = shell("status", "--json").json["issue"]
+    with shell.relay(catcher):
+        said = shell("send", "--segment", "unions", "--yes").err
+        assert "2 were on the wire when a sender died; they are kept for you" in said
+        assert "Of 2 nobody can know whether they arrived" in said
+        rows = shell("deliveries", "list", name, "--state", "unknown", "--json").json
+        one, other = (row["address"] for row in rows)
+        assert len(catcher.messages) == 1
+        shell("deliveries", "resolve", name, one, "--arrived")
+        shell("deliveries", "resolve", name, one, "--arrived", code=1)
+        shell("deliveries", "resolve", name, other, "--again")
+        shell("send", "--segment", "unions", "--yes")
+    assert [m.recipients[0] for m in catcher.messages][1:] == [other]
+    counts = shell("status", "--json").json["deliveries"]
+    assert (counts["accepted"], counts["unknown"]) == (3, 0)

@@ -189,7 +189,11 @@ def test_a_wrong_value_names_its_line(site_root: Path, old: str, new: str, words
     ("tables", "key", "words"),
     [
         ((("big", "example.net"), ("big", "example.com")), "name", "two providers called `big`"),
-        ((("big", "example.net"), ("small", "")), "domains", "`small` has no `domains`"),
+        (
+            (("big", "example.net"), ("small", "")),
+            "domains",
+            "`small` has no `domains` and no `mx`",
+        ),
     ],
 )
 def test_providers_that_make_no_sense(
@@ -204,6 +208,39 @@ def test_providers_that_make_no_sense(
     lines = [n for n, line in enumerate(source.splitlines(), 1) if line.startswith(f"{key} =")]
     with pytest.raises(BadFile, match=rf"^config.toml:{lines[-1]}: .*{words}"):
         read_site(site_root)
+
+
+@pytest.mark.parametrize(
+    ("servers", "words"),
+    [
+        ('["mx example"]', "`mx example` is no name of a mail server"),
+        ('["*"]', "no name of a mail server"),
+        ('["*.MX.example.net"]', "`.*` belongs to `big` already"),
+    ],
+)
+def test_mail_servers_that_make_no_sense(site_root: Path, servers: str, words: str) -> None:
+    path = site_root / "config.toml"
+    source = path.read_text("utf-8")
+    source += '\n[[providers]]\nname = "big"\nmx = ["*.mx.example.net"]\n'
+    path.write_text(source, "utf-8")
+    assert read_site(site_root).providers[0].mx == ("*.mx.example.net",)
+    source += f'\n[[providers]]\nname = "small"\nmx = {servers}\n'
+    path.write_text(source, "utf-8")
+    with pytest.raises(BadFile, match=rf"^config.toml:{len(source.splitlines())}: .*{words}"):
+        read_site(site_root)
+
+
+@pytest.mark.parametrize("server", ["name.example.org", "127.0.0.1:x", "127.0.0.1:0", "1.2.3"])
+def test_a_name_server_is_an_address(site_root: Path, server: str) -> None:
+    edit(site_root, 'name_server = ""', f'name_server = "{server}"')
+    with pytest.raises(BadFile, match="is no address of a name server"):
+        read_site(site_root)
+
+
+@pytest.mark.parametrize("server", ["127.0.0.1", "127.0.0.1:5353", "::1"])
+def test_a_name_server_may_have_a_port(site_root: Path, server: str) -> None:
+    edit(site_root, 'name_server = ""', f'name_server = "{server}"')
+    assert read_site(site_root).sending.name_server == server
 
 
 def test_an_address_of_version_6_is_a_host(site_root: Path) -> None:

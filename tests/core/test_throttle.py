@@ -104,3 +104,25 @@ def test_whose_a_domain_is() -> None:
     ]  # fmt: skip
     assert found.limit("big").per_second == 0.1
     assert found.limit("other.example").per_second == 0
+
+
+def test_whose_a_domain_is_by_its_mail_servers() -> None:
+    big = Provider(name="big", mx=("*.mx.big.example", "mx.old-big.example"))
+    small = Provider(name="small", domains=("small.example",), mx=("mx.small.example",))
+    found = Providers((big, small))
+    for records, provider in [
+        (("10 a.mx.big.example.",), "big"),
+        (("10 A.MX.Big.Example.",), "big"),
+        (("10 mx.big.example.",), ""),
+        (("20 a.mx.big.example.", "10 mx.small.example."), "small"),
+        (("100 mx.old-big.example.", "20 mx.nobody.example."), ""),
+        (("10 mx.nobody.example.", "10 mx.old-big.example."), "big"),
+        (("0 .",), ""),
+        ((), ""),
+    ]:
+        assert found.behind("union.example", records) == provider, records
+    assert found.behind("mx.small.example", ()) == "small", "without MX, it receives for itself"
+    assert found.named("small.example") == "small" and found.named("union.example") == ""
+    assert (
+        found.ask_for_mx and not Providers((Provider(name="x", domains=("x.example",)),)).ask_for_mx
+    )

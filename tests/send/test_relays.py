@@ -60,8 +60,11 @@ def test_when_one_fails_the_other_takes_all(desk: Desk, two: tuple[Catcher, Catc
     desk = toward(desk, relay(one), relay(other))
     desk.people(60)
     issue = desk.issue()
-    assert desk.send(desk.enqueue(issue)).counts == {DeliveryState.ACCEPTED: 60}
+    told: dict[str, str] = {}
+    ending = desk.send(desk.enqueue(issue), lambda progress: told.update(progress.broken))
+    assert ending.counts == {DeliveryState.ACCEPTED: 60}
     assert len(other.messages) == 60
+    assert list(told) == [f"127.0.0.1:{one.port}"] and "no server answers there" in str(told)
     with desk.store.reading() as tx:
         rows = deliveries.listed(tx, issue.id)
     assert {row.attempts for row in rows} == {1}, "what never reached a relay was no try"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import ssl
 from collections.abc import Iterator
@@ -99,3 +100,28 @@ async def test_a_password_comes_from_its_variable(
         assert "wrong" not in str(error.value)
         monkeypatch.setenv("RELAY_PASSWORD", "secret")
         assert await send(catcher, "starttls", **account) == [Verdict.ACCEPTED]
+
+
+async def test_tls_from_the_first_byte(authority: trustme.CA, trusted: trustme.CA) -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mx.example.org\r\n")
+        replies = {b"DATA": b"354 go on\r\n", b"QUIT": b"221 bye\r\n"}
+        while line := await reader.readline():
+            writer.write(replies.get(line[:4], b"250 ok\r\n"))
+            if line[:4] == b"DATA":
+                got.append(await reader.readuntil(b"\r\n.\r\n"))
+                writer.write(b"250 taken\r\n")
+        writer.close()
+
+    got: list[bytes] = []
+    server = await asyncio.start_server(speak, "127.0.0.1", 0, ssl=server_side(authority))
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        relay = Relay(host="127.0.0.1", port=port, tls="tls")
+        (outcome,) = await submit_all(relay, "news.example.org", 3.0, [ENVELOPE])
+        assert outcome.verdict is Verdict.ACCEPTED and len(got) == 1
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv("SSL_CERT_FILE")
+            with pytest.raises(RelayProblem, match="certificate is not valid"):
+                await submit_all(relay, "news.example.org", 3.0, [ENVELOPE])
+        assert len(got) == 1

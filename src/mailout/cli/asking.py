@@ -9,9 +9,15 @@ import click
 from mailout.cli import console
 from mailout.cli.console import note
 from mailout.cli.reports import leaving_out
-from mailout.core.errors import MailoutError, UsageError
+from mailout.core.delivery import DeliveryState
+from mailout.core.dispatch import DispatchState
+from mailout.core.errors import MailoutError, TryLater, UsageError
 from mailout.core.issue import Variant
+from mailout.store import deliveries
 from mailout.store.audiences import Audience
+from mailout.store.dispatches import Dispatch
+from mailout.store.engine import Store
+from mailout.store.issues import Issue
 
 
 def show_audience(name: str, whom: str, variants: Sequence[Variant], audience: Audience) -> None:
@@ -35,3 +41,21 @@ def ask_for_count(total: int, to: str = "send", otherwise: str = "nothing was se
     typed = click.prompt(f"Type {total} to {to}", err=True, default="", show_default=False)
     if typed.strip() != str(total):
         raise MailoutError(f"`{typed}` is not {total}: {otherwise}")
+
+
+def ask_if_held(store: Store, issue: Issue, whom: str, dispatch: Dispatch, *, yes: bool) -> None:
+    """Nothing, unless the dispatch was held under way for a person to decide: for complaints, say.
+    Then the count is typed; no script decides that. Raises: TryLater, MailoutError."""
+    is_for_a_person = dispatch.state is DispatchState.HELD and dispatch.again_at is None
+    if dispatch.filled_at is None or not is_for_a_person:
+        return
+    if yes or not console.at_terminal():
+        raise TryLater(
+            f"held: {dispatch.held_why}",
+            fix=f"`mailout resume {issue.name}` lets it go on, `mailout cancel {issue.name}` "
+            "calls it off.",
+        )
+    note(f"{issue.name} to {whom} is held: {dispatch.held_why}")
+    with store.reading() as tx:
+        counts = deliveries.count(tx, dispatch_id=dispatch.id)
+    ask_for_count(counts.get(DeliveryState.QUEUED, 0))

@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from mailout.cli import sending
-from mailout.cli.asking import ask_for_count, show_audience
+from mailout.cli.asking import ask_for_count, ask_if_held, show_audience
 from mailout.cli.check import refuse_unfit
 from mailout.cli.console import JSON, as_json, counted, note, opened, read_site, say
 from mailout.cli.endings import exit_code
@@ -219,6 +219,7 @@ def _send(site: Site, store: Store, mailing_list: MailingList, order: _Order, na
         _report(store, order, issue, dispatch)
         return
     if known:
+        ask_if_held(store, issue, mailing_list.id, dispatch, yes=order.yes)
         note(f"Going on with {name}.")
     ending = sending.work(site, store, mailing_list, dispatch, wait=order.wait)
     _report(store, order, issue, dispatch)

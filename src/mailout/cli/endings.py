@@ -20,6 +20,9 @@ def exit_code(ending: Ending, site: Site) -> int:
     if ending.state is DispatchState.CANCELLED:
         cancelled = ending.counts.get(DeliveryState.CANCELLED, 0)
         raise MailoutError(f"called off; {cancelled} were not sent")
+    if ending.for_a_person:
+        fix = "`mailout resume` lets it go on, `mailout cancel` calls it off."
+        raise TryLater(f"held, nobody was skipped: {ending.held}", fix=fix)
     if ending.held:
         raise TryLater(f"held, nobody was skipped: {ending.held}", fix=again)
     if ending.stopped:
@@ -27,6 +30,11 @@ def exit_code(ending: Ending, site: Site) -> int:
     refused = ending.counts.get(DeliveryState.REFUSED, 0)
     if refused:
         note(f"{refused} were refused: `mailout bounces list`.")
+    if unknown := ending.counts.get(DeliveryState.UNKNOWN, 0):
+        note(
+            f"Of {unknown} nobody can know whether they arrived: `mailout deliveries list ISSUE "
+            "--state unknown` names them, `mailout deliveries resolve` settles one."
+        )
     if queued:
         raise TryLater(
             waiting(ending, site), fix="The same command goes on then; `--wait` would have stayed."

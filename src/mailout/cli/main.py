@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -123,5 +124,6 @@ def _output_to_nowhere() -> None:
 
 
 def run() -> None:
-    """The program's entry."""
+    """The program's entry. SIGTERM ends a command as Ctrl-C does, where it does not drain first."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

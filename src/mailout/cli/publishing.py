@@ -163,6 +163,15 @@ def write_draft(site: Site, mailing_list: MailingList, plan: IssuePlan) -> None:
         sources.write_new(site.root, "issues", file, text)
 
 
+def take_draft_back(site: Site, store: Store, mailing_list: MailingList, plan: IssuePlan) -> None:
+    """Nothing, once the files that `write_draft` wrote are gone, if they were not compiled."""
+    with store.reading() as tx:
+        if issues.find(tx, plan.name) is not None:
+            return
+    for file in draft.written(plan, mailing_list.default_language):
+        (site.root / "issues" / file).unlink(missing_ok=True)
+
+
 def uncompiled(site: Site, store: Store, mailing_list: MailingList) -> list[str]:
     """Issues of the list, digests aside, whose files are there but were never compiled."""
     plans = plans_of(site, mailing_list)

@@ -10,7 +10,7 @@ import click
 
 from mailout.cli import console, sending
 from mailout.cli.archive import refresh
-from mailout.cli.asking import ask_for_count, show_audience
+from mailout.cli.asking import ask_for_count, ask_if_held, show_audience
 from mailout.cli.check import refuse_unfit
 from mailout.cli.console import as_json, moment, note, opened, read_site, say, table
 from mailout.cli.endings import exit_code
@@ -19,6 +19,7 @@ from mailout.cli.publishing import (
     compile_and_save,
     compile_plan,
     plan_draft,
+    take_draft_back,
     uncompiled,
     write_draft,
 )
@@ -175,6 +176,8 @@ def _changed(site: Site, store: Store, order: _Order, issue: Issue, dispatch: Di
     Raises: MailoutError if it is paused, or has begun and is to have another time.
     """
     _refuse_if_resting(issue, dispatch)
+    if order.at is None:
+        ask_if_held(store, issue, str(order.segment), dispatch, yes=order.yes)
     what = f"{issue.name} to {order.segment}"
     if order.at is not None:
         moved = plan.move(store, dispatch, order.at)
@@ -256,7 +259,11 @@ def _make_issue(site: Site, store: Store, order: _Order) -> Issue | None:
         return None
     write_draft(site, order.mailing_list, drafted)
     note(f"Composed {drafted.file} of these posts: {', '.join(drafted.posts)}")
-    return compile_and_save(site, store, drafted.name)
+    try:
+        return compile_and_save(site, store, drafted.name)
+    except KeyboardInterrupt:
+        take_draft_back(site, store, order.mailing_list, drafted)  # the same command is to go on
+        raise
 
 
 def _refuse_forgotten_draft(site: Site, store: Store, order: _Order, newer_than: str = "") -> None:

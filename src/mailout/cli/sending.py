@@ -22,6 +22,7 @@ from mailout.core.site import Site
 from mailout.send import presence, recovery, run
 from mailout.send.clerk import counted
 from mailout.send.compose import Composer, composer
+from mailout.send.pace import Pace
 from mailout.send.run import Ending, Progress
 from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Store
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Report = Callable[[Progress], None]
 
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 _LOOK_AGAIN = 1.0  # seconds between looks at the clock and at other senders
 _HELD = (15.0, 300.0)  # seconds until a held send is tried again with --wait: at first, at most
 
@@ -49,17 +51,24 @@ def work(
     with store.reading() as tx:
         composing = composer(tx, site, mailing_list, dispatch.issue_id, signers_of(site))
     patience = _HELD[0]
+    pace, told_unanswered = Pace(site), False
     with presence.present(site.root) as worker:
         while True:
             lost = recovery.recover(store, site, datetime.now(UTC))
             if lost:
-                note(f"{lost} were on the wire when a sender died; they go out again.")
+                then = "go out again" if site.sending.unknown == "resend" else "are kept for you"
+                note(f"{lost} were on the wire when a sender died; they {then}.")
             with _lines() if json_lines else _bar() as report:
-                ending = in_loop(_until_stopped(store, site, dispatch, composing, worker, report))
+                ending = in_loop(
+                    _until_stopped(store, site, dispatch, composing, worker, report, pace)
+                )
+            if pace.unanswered and not told_unanswered:
+                told_unanswered = True
+                note(_without_mx(pace.unanswered))
             if ending.stopped or ending.state not in (DispatchState.SENDING, DispatchState.HELD):
                 return ending
             if ending.held:
-                if not wait:
+                if not wait or ending.for_a_person:
                     return ending
                 note(f"Held: {ending.held} Trying again in {patience:.0f} seconds.")
                 _sleep_until(datetime.now(UTC) + timedelta(seconds=patience))
@@ -85,27 +94,47 @@ def signers_of(site: Site) -> tuple[Signer, ...]:
 
 def in_loop(work: Coroutine[Any, Any, T]) -> T:
     """The result of a coroutine, run on the fast event loop where there is one."""
+    # That loop keeps the signals to itself when it is closed: nothing would stop us afterwards.
+    before = {number: signal.getsignal(number) for number in _STOPS}
     try:
         import uvloop
     except ImportError:  # not on every system
         return asyncio.run(work)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(work)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def stop_on_signals() -> asyncio.Event:
     """An event that SIGINT and SIGTERM set: what is on the wire is finished, then all stops."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _STOPS:
         loop.add_signal_handler(number, stop.set)
     return stop
 
 
 async def _until_stopped(
-    store: Store, site: Site, dispatch: Dispatch, composing: Composer, worker: str, report: Report
+    store: Store,
+    site: Site,
+    dispatch: Dispatch,
+    composing: Composer,
+    worker: str,
+    report: Report,
+    pace: Pace,
 ) -> Ending:
-    return await run.run(store, site, dispatch, composing, worker, report, stop_on_signals())
+    stop = stop_on_signals()
+    return await run.run(store, site, dispatch, composing, worker, report, stop, pace)
+
+
+def _without_mx(domains: int) -> str:
+    return (
+        f"No name server told the mail servers of {console.counted(domains, 'domain')}: mail there "
+        "went without the limit of a provider that has `mx`."
+    )
 
 
 def _others_hold(ending: Ending) -> bool:
@@ -141,6 +170,7 @@ def _lines() -> Iterator[Report]:
                 "deliveries": all_states(progress.done),
                 "trouble": progress.trouble,
                 "slow_providers": sorted(progress.slow),
+                "broken_relays": dict(progress.broken),
             }
         )
 
@@ -179,6 +209,8 @@ def _bar() -> Iterator[Report]:
             words = state_counts(progress.done)
             if progress.slow:
                 words += f"; slower to {', '.join(sorted(progress.slow)[:3])}, as they asked"
+            if progress.broken:
+                words += f"; without {', '.join(progress.broken)}"
             bar.update(
                 task,
                 total=progress.total,
@@ -191,10 +223,13 @@ def _bar() -> Iterator[Report]:
 
 
 def _only_trouble() -> Report:
-    told = ""
+    told, told_broken = "", set[str]()
 
     def report(progress: Progress) -> None:
         nonlocal told
+        for label in progress.broken.keys() - told_broken:
+            note(f"{progress.broken[label]} The other relays take its share.")
+        told_broken.update(progress.broken)
         if progress.trouble and progress.trouble != told:
             note(f"{progress.trouble} Trying again.")
         told = progress.trouble

@@ -125,6 +125,7 @@ async def _run(
     store: Store, site: Site, signing: tuple[Signer, ...], worker: str, diary: _Diary, once: bool
 ) -> list[Held]:
     told_at, told_done, told_trouble = time.monotonic(), 0, ""
+    told_broken: set[str] = set()
     begun = threading.Event()
     archiving: list[threading.Thread] = []
 
@@ -142,13 +143,19 @@ async def _run(
     def report(clerk: Clerk) -> None:
         from mailout.cli import metrics
 
-        nonlocal told_at, told_done, told_trouble
+        nonlocal told_at, told_done, told_trouble, told_broken
         metrics.observe(clerk)
         archive_what_has_begun()
         now, done = time.monotonic(), counted(clerk.done)
         if clerk.trouble and clerk.trouble != told_trouble:
             diary.tell("trouble", {"why": clerk.trouble})
         told_trouble = clerk.trouble
+        broken = clerk.broken
+        for label in broken.keys() - told_broken:
+            diary.tell("broken", {"relay": label, "why": broken[label]})
+        for label in told_broken - broken.keys():
+            diary.tell("mended", {"relay": label})
+        told_broken = set(broken)
         if done:
             diary.open()
         if now - told_at >= _EVERY and done != told_done:

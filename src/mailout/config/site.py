@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -260,10 +260,26 @@ def _check_sending(sending: Sending, source: str) -> None:
         )
     if any(wait < 0 for wait in sending.retry_minutes):
         raise BadFile("`retry_minutes` must not have a negative wait", where=where)
+    if sending.name_server and not _is_name_server(sending.name_server):
+        raise BadFile(
+            f"`{sending.name_server}` is no address of a name server",
+            where=place(FILE, toml.line_of(source, ("sending", "name_server"))),
+            fix="Write an IP address such as 127.0.0.1, or one with a port: 127.0.0.1:53.",
+        )
+
+
+def _is_name_server(text: str) -> bool:
+    host, _, port = text.rpartition(":") if text.count(":") == 1 else (text, "", "53")
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return port.isdecimal() and 0 < int(port) < 65536
 
 
 def _check_providers(config: _ConfigFile, source: str) -> None:
     seen: dict[str, str] = {}
+    servers: dict[str, str] = {}
     names: set[str] = set()
     for number, provider in enumerate(config.providers):
 
@@ -277,14 +293,23 @@ def _check_providers(config: _ConfigFile, source: str) -> None:
                 fix="Put all of its domains into one table.",
             )
         names.add(provider.name)
-        if not provider.domains:
+        if not provider.domains and not provider.mx:
             raise BadFile(
-                f"the provider `{provider.name}` has no `domains`",
+                f"the provider `{provider.name}` has no `domains` and no `mx`",
                 where=where("domains"),
-                fix='Write those it receives for, such as ["example.org"].',
+                fix='Write those it receives for, such as ["example.org"], or its mail servers.',
             )
         if provider.per_minute < 0:
             raise BadFile("`per_minute` must not be negative", where=where("per_minute"))
+        for server in provider.mx:
+            if not _DOMAIN.fullmatch(server.lower()):
+                raise BadFile(
+                    f"`{server}` is no name of a mail server",
+                    where=where("mx"),
+                    fix="Write mx.example.org, or *.example.org for all names below it.",
+                )
+            if (other := servers.setdefault(server.lower(), provider.name)) != provider.name:
+                raise BadFile(f"`{server}` belongs to `{other}` already", where=where("mx"))
         for domain in provider.domains:
             if not _DOMAIN.fullmatch(domain.lower()):
                 raise BadFile(

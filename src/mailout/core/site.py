@@ -90,12 +90,14 @@ class Relay:
 class Provider:
     """`[[providers]]`: mail domains that one company receives for, and how much it likes.
 
-    `*.example.org` stands for all domains below that one.
+    `mx` names its mail servers: a domain whose most preferred one is among them is the provider's,
+    too. `*.example.org` stands for all names below that one.
     """
 
     __pydantic_config__: ClassVar = _STRICT
     name: str
-    domains: tuple[str, ...]
+    domains: tuple[str, ...] = ()
+    mx: tuple[str, ...] = ()
     per_minute: int = 0
 
 
@@ -116,8 +118,9 @@ class Dkim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
-    """`[sending]`: how the sender introduces itself, how long it keeps trying, and the field that
-    names a delivery where the return path does not survive (empty: none)."""
+    """`[sending]`: how the sender introduces itself, how long it keeps trying, the field that
+    names a delivery where the return path does not survive (empty: none), and whom to ask for the
+    mail servers of domains (empty: the machine's own name servers)."""
 
     __pydantic_config__: ClassVar = _STRICT
     ehlo: str = ""
@@ -129,6 +132,7 @@ class Sending:
     late_minutes: int = 60
     unknown: Literal["resend", "hold"] = "resend"
     token_header: str = ""
+    name_server: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

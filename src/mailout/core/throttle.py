@@ -172,30 +172,62 @@ def next_day(now: datetime) -> datetime:
     return datetime.combine(tomorrow, time.min, UTC)
 
 
+class _Names:
+    """Finds whose a name is, by names and patterns (`*.example.org`: all below that one)."""
+
+    def __init__(self, named: Iterable[tuple[str, str]]) -> None:
+        self._exact: dict[str, str] = {}
+        self._below: list[tuple[str, str]] = []
+        for pattern, owner in named:
+            if pattern.startswith("*."):
+                self._below.append((pattern[1:].lower(), owner))
+            else:
+                self._exact[pattern.lower()] = owner
+
+    def owner(self, name: str) -> str:
+        """Whose the name (lower case) is; empty if nobody's."""
+        found = self._exact.get(name)
+        if found is not None:
+            return found
+        return next((owner for ending, owner in self._below if name.endswith(ending)), "")
+
+
 class Providers:
     """Finds whose a domain is: a provider of the settings, or else the domain stands for itself."""
 
     def __init__(self, providers: tuple[Provider, ...]) -> None:
         self._limits = {one.name: Limit.per_minute(one.per_minute) for one in providers}
-        self._exact: dict[str, str] = {}
-        self._below: list[tuple[str, str]] = []
-        for one in providers:
-            for domain in one.domains:
-                if domain.startswith("*."):
-                    self._below.append((domain[1:].lower(), one.name))
-                else:
-                    self._exact[domain.lower()] = one.name
+        self._domains = _Names((domain, one.name) for one in providers for domain in one.domains)
+        self._servers = _Names((server, one.name) for one in providers for server in one.mx)
+        self.ask_for_mx = any(one.mx for one in providers)
+        """Whether some are known by their mail servers."""
 
     @property
     def are_any(self) -> bool:
         return bool(self._limits)
 
     def of(self, domain: str) -> str:
-        """The name of the provider that receives for a domain (lower case)."""
-        found = self._exact.get(domain)
-        if found is not None:
-            return found
-        return next((name for ending, name in self._below if domain.endswith(ending)), domain)
+        """The name of the provider that receives for a domain (lower case), as far as the name of
+        the domain tells."""
+        return self.named(domain) or domain
+
+    def named(self, domain: str) -> str:
+        """The provider that has the domain (lower case) among its own; empty if none has."""
+        return self._domains.owner(domain)
+
+    def behind(self, domain: str, records: Iterable[str]) -> str:
+        """The provider whose mail server is the most preferred one of a domain with these MX
+        records, as text; empty if it is nobody's. A domain without any is its own (RFC 5321 5.1).
+        """
+        servers = sorted((_server(record) for record in records), key=lambda one: one[0])
+        best = [name for preference, name in servers if preference == servers[0][0]]
+        return next(filter(None, map(self._servers.owner, best or [domain])), "")
 
     def limit(self, name: str) -> Limit:
         return self._limits.get(name, Limit())
+
+
+def _server(record: str) -> tuple[int, str]:
+    """An MX record's preference and host name (lower case, no last dot)."""
+    preference, _, host = record.partition(" ")
+    return int(preference), host.rstrip(".").lower()

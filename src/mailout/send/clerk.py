@@ -122,6 +122,13 @@ class Clerk:
         ended = len(self.ended) + sum(map(len, self.accepted.values()))
         return sum(lines.held for lines in self.lines) + ended + self._being_recorded
 
+    @property
+    def broken(self) -> dict[str, str]:
+        """Why some relays cannot be used at the moment, by their labels; empty when none can, which
+        ends the run and is told by that."""
+        found = {one.relay.label: str(one.problem) for one in self.lines if one.problem is not None}
+        return found if len(found) < len(self.lines) else {}
+
     # --- the loop -------------------------------------------------------------------------
 
     @property

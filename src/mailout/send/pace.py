@@ -1,6 +1,8 @@
 """What may go now: the buckets of relays and providers, asked within a turn of the ledger.
 
-Where the site sets no limit and no provider was slowed, this asks the store nothing.
+Where the site sets no limit and no provider was slowed, this asks the store nothing. Where a
+provider is known by its mail servers, each sender asks the domain name system for itself whose a
+domain is; a delivery to one that is being asked for is put off a little. No turn waits for it.
 """
 
 from __future__ import annotations
@@ -8,14 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
+from typing import TYPE_CHECKING
 
 from mailout.core import throttle
+from mailout.core.address import stored_domain
 from mailout.core.site import Relay, Site
 from mailout.core.throttle import PROVIDER, Bucket, Limit, Providers, Slowed
 from mailout.store import buckets, rests
 from mailout.store.claims import Claimed
 from mailout.store.engine import Tx
 from mailout.store.outcomes import Recorded
+
+if TYPE_CHECKING:
+    from mailout.dns import MailServers
 
 _LONGEST = timedelta(minutes=10)
 """A delivery is put off by no more: the limit may be changed in the meantime."""
@@ -46,13 +54,19 @@ class Pace:
     """The limits of a site. Used by one thread, each time within a transaction.
 
     Who `overtakes` may take what comes in within a minute ahead of time: all others wait for it,
-    and the limits hold. Else a single letter would wait for a bulk issue's end.
+    and the limits hold. Else a single letter would wait for a bulk issue's end. Nor does it wait
+    to be told a domain's mail servers: it counts as its domain's.
     """
 
     def __init__(self, site: Site, *, overtakes: bool = False) -> None:
         self._overtakes = overtakes
         self._relays: Mapping[str, Relay] = {relay.label: relay for relay in site.relays}
         self._providers = Providers(site.providers)
+        self._servers: MailServers | None = None
+        if self._providers.ask_for_mx and not overtakes:
+            from mailout.dns import MailServers  # its library is slow to import
+
+            self._servers = MailServers(site.sending.name_server, self._providers.behind)
         self._slow: set[str] = set()
         self._resting: Mapping[str, datetime] = {}
         self.slowed: list[Slowed] = []
@@ -70,6 +84,11 @@ class Pace:
         it, or have an outage."""
         return {name.removeprefix(PROVIDER) for name in self._slow | self._resting.keys()}
 
+    @property
+    def unanswered(self) -> int:
+        """How many domains go without a provider's limit, as nobody told their mail servers."""
+        return self._servers.unanswered if self._servers is not None else 0
+
     def admit(
         self,
         begin: Callable[[], Tx],
@@ -82,18 +101,23 @@ class Pace:
         `begin` gives the transaction, where one is needed.
         """
         hasty = {
-            self._name(item.delivery) for item in outcomes if throttle.says_too_fast(item.outcome)
+            next(iter(self._buckets(item.delivery.provider)), f"{PROVIDER}{item.delivery.provider}")
+            for item in outcomes
+            if throttle.says_too_fast(item.outcome)
         }
         self._slow |= hasty
         limits = {name: self._limit(name) for name in hasty}
         for label in starts:
             limits.update(self._relay_limits(label, now))
-        if self._slow or self._providers.are_any:
-            for deliveries in starts.values():
-                for name in map(self._name, deliveries):
-                    if name in self._slow or self._limit(name).per_second:
-                        limits[name] = self._limit(name)
-        if not limits and not self._resting:
+        whose: dict[str, Sequence[str]] = {}
+        if self._slow or self._resting or self._providers.are_any:
+            # Once a turn: an answer that comes in the middle of it would find no bucket locked.
+            domains = {one.provider for some in starts.values() for one in some}
+            whose = {domain: self._buckets(domain) for domain in domains}
+            for name in chain.from_iterable(whose.values()):
+                if name in self._slow or self._limit(name).per_second:
+                    limits[name] = self._limit(name)
+        if not limits and not self._resting and all(whose.values()):
             return Admitted(dict(starts))
         tx = begin()
         held = buckets.locked(tx, limits, now)
@@ -101,7 +125,7 @@ class Pace:
             held[name] = throttle.slowed(held[name], now)
         admitted = Admitted()
         for label, deliveries in starts.items():
-            self._admit(label, deliveries, held, limits, admitted, now)
+            self._admit(label, deliveries, whose, held, limits, admitted, now)
         buckets.write(tx, held.values())
         return admitted
 
@@ -109,33 +133,39 @@ class Pace:
         self,
         label: str,
         deliveries: Sequence[Claimed],
+        whose: Mapping[str, Sequence[str]],
         held: dict[str, Bucket],
         limits: Mapping[str, Limit],
         admitted: Admitted,
         now: datetime,
     ) -> None:
         """Lets those of one relay pass that its buckets and their providers' have tokens for."""
-        room = self._room(label, held, now)
+        room, answered_at = self._room(label, held, now), self._answered_at(now)
         going: list[Claimed] = []
         put_off: dict[str, int] = {}
         for delivery in deliveries:
             if len(going) == room:
                 admitted.waiting.add(delivery.dispatch_id)
                 continue
-            name = self._name(delivery)
-            if (until := self._resting.get(name)) is not None and until > now:
-                due = min(until, now + _LONGEST)
-                admitted.resting.setdefault(due, []).append(delivery)
+            names = whose.get(delivery.provider, ())
+            if whose and not names:
+                admitted.postponed.setdefault(answered_at, []).append(delivery)
                 continue
-            limit = limits.get(name)
-            if limit is not None:
-                if self._available(held[name], limit, now) == 0:
+            if (until := self._rest(names, now)) is not None:
+                admitted.resting.setdefault(until, []).append(delivery)
+                continue
+            limited = [name for name in names if name in limits]
+            waits = []
+            for name in limited:
+                if self._available(held[name], limits[name], now) == 0:
                     put_off[name] = put_off.get(name, 0) + 1
-                    wait = throttle.wait(held[name], limit, put_off[name], now)
-                    due = now + min(wait, _LONGEST)
-                    admitted.postponed.setdefault(due, []).append(delivery)
-                    continue
-                held[name] = throttle.taken(held[name], limit, 1, now)
+                    waits.append(throttle.wait(held[name], limits[name], put_off[name], now))
+            if waits:
+                due = now + min(max(waits), _LONGEST)
+                admitted.postponed.setdefault(due, []).append(delivery)
+                continue
+            for name in limited:
+                held[name] = throttle.taken(held[name], limits[name], 1, now)
             going.append(delivery)
         admitted.starts[label] = going
         self._charge(label, len(going), held, admitted, now)
@@ -189,8 +219,33 @@ class Pace:
             limits[self._day(label, now)] = Limit(burst=0)
         return limits
 
-    def _name(self, delivery: Claimed) -> str:
-        return f"{PROVIDER}{self._providers.of(delivery.provider)}"
+    def _answered_at(self, now: datetime) -> datetime:
+        """When it should be known whose the domains are that are being asked for."""
+        seconds = self._servers.seconds if self._servers is not None else 0.0
+        return now + min(timedelta(seconds=seconds), _LONGEST)
+
+    def _rest(self, names: Sequence[str], now: datetime) -> datetime | None:
+        """Until when what takes from these buckets is put off, since its provider rests."""
+        rests = [until for name in names if (until := self._resting.get(name)) and until > now]
+        return min(max(rests), now + _LONGEST) if rests else None
+
+    def _buckets(self, domain: str) -> Sequence[str]:
+        """What mail to the domain takes from, its provider's first; empty while that is being
+        asked for.
+
+        Bounces are judged by domain, so one whose provider is known by its mail servers may rest
+        or be slowed for itself.
+        """
+        own = f"{PROVIDER}{domain}"
+        if (named := self._providers.named(domain)) or self._servers is None:
+            return (f"{PROVIDER}{named or domain}",)
+        behind = self._servers.of(stored_domain(domain))
+        if behind is None:
+            return ()
+        if not behind:
+            return (own,)
+        theirs = f"{PROVIDER}{behind}"
+        return (theirs, own) if own in self._slow or own in self._resting else (theirs,)
 
     def _limit(self, name: str) -> Limit:
         return self._providers.limit(name.removeprefix(PROVIDER))

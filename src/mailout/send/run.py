@@ -19,7 +19,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from mailout.core.delivery import DeliveryState
@@ -49,25 +49,27 @@ class Progress:
     """How far a run is: what it has recorded so far, by state, out of `total` due.
 
     `trouble` says what the store says while it cannot be written, `slow` whose providers have
-    asked for less mail.
+    asked for less mail, `broken` why some relays (by their labels) cannot be used while others can.
     """
 
     total: int
     done: Mapping[DeliveryState, int]
     trouble: str = ""
     slow: frozenset[str] = frozenset()
+    broken: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How sending a dispatch ended; `held` says why it could not go on, `next_due` when the queued
-    ones are, of which so many `untried` wait for a limit, as nothing was deferred yet.
-    `rests_until` is set when the relays' ceiling for today is reached; `state` is the
-    dispatch's, which may have been paused or cancelled meanwhile."""
+    """How sending a dispatch ended; `held` says why it could not go on (`for_a_person`: only a
+    person lets it), `next_due` when the queued ones are, of which so many `untried` wait for a
+    limit, as nothing was deferred yet. `rests_until` is set when the relays' ceiling for today is
+    reached; `state` is the dispatch's, which may have been paused, held or cancelled meanwhile."""
 
     counts: Mapping[DeliveryState, int]
     state: DispatchState
     held: str = ""
+    for_a_person: bool = False
     stopped: bool = False
     next_due: datetime | None = None
     untried: int = 0
@@ -83,17 +85,19 @@ async def run(
     worker: str,
     report: Callable[[Progress], None],
     stop: asyncio.Event,
+    pace: Pace | None = None,
 ) -> Ending:
     """How sending the dispatch ended: all that was due has an outcome, or says why not.
 
     Setting `stop` drains: what is on the wire is finished and recorded, the rest stays queued.
+    One `pace` for all runs of a command spares asking again for what it knows.
     """
     started = _now()
     with store.writing() as tx:
         # The command was given: that ends what held it.
         dispatches.set_state(tx, dispatch.id, DispatchState.SENDING, of=(DispatchState.HELD,))
         total = deliveries.count(tx, dispatch_id=dispatch.id).get(DeliveryState.QUEUED, 0)
-    pace = Pace(site)
+    pace = pace or Pace(site)
 
     def look(now: datetime) -> Sequence[Going]:
         with store.writing() as tx:
@@ -109,7 +113,9 @@ async def run(
         clerk,
         pace,
         worker,
-        lambda: report(Progress(total, clerk.done, clerk.trouble, frozenset(pace.slow))),
+        lambda: report(
+            Progress(total, clerk.done, clerk.trouble, frozenset(pace.slow), clerk.broken)
+        ),
         at_most=total,
     )
     return await patiently(
@@ -194,13 +200,17 @@ def _conclude(store: Store, dispatch: Dispatch, clerk: Clerk, started: datetime)
             alerts.held(tx, clerk.site, dispatch, held, now)
         else:
             finish_if_done(tx, clerk.site, dispatch, now)
-        state = dispatches.get(tx, dispatch.id).state
+        left = dispatches.get(tx, dispatch.id)
+        state = left.state
+        if state is DispatchState.HELD:
+            held = held or left.held_why  # by another: for complaints, say
         if state is DispatchState.CANCELLED:
             control.settle_cancelled(tx, dispatch.issue_id, now)
     return Ending(
         counts=counts,
         state=state,
         held=held,
+        for_a_person=state is DispatchState.HELD and left.again_at is None,
         stopped=clerk.stop.is_set() and not held,
         next_due=due,
         untried=untried,

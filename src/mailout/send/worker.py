@@ -60,6 +60,7 @@ class Rounds:
     _composers: dict[int, Composer] = field(default_factory=dict)
     _called_off: set[int] = field(default_factory=set)  # issues whose state is to be settled
     _slowed: Mapping[str, int] = field(default_factory=dict)  # the steps told of each provider
+    _told_unanswered: bool = False
     _recovered_at: datetime | None = None
 
     def look(self, now: datetime) -> Sequence[Going]:
@@ -89,7 +90,8 @@ class Rounds:
         self._called_off -= settled
 
     def _tell_slowed(self) -> None:
-        """Tells which providers have asked for less, and which are back at the usual rate."""
+        """Tells which providers have asked for less, which are back at the usual rate, and that
+        it cannot be learnt of some domains whose they are."""
         slowed = {one.provider: one.steps for one in self.pace.slowed}
         for one in self.pace.slowed:
             if one.steps > self._slowed.get(one.provider, 0):
@@ -97,6 +99,9 @@ class Rounds:
         for provider in sorted(self._slowed.keys() - slowed.keys()):
             self.tell("unslowed", {"provider": provider})
         self._slowed = slowed
+        if (unanswered := self.pace.unanswered) and not self._told_unanswered:
+            self.tell("unanswered", {"domains": unanswered})
+        self._told_unanswered = bool(unanswered)
 
     def held(self) -> list[Held]:
         """The dispatches that are held now."""
