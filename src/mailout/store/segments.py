@@ -26,6 +26,7 @@ from sqlalchemy import (
     not_,
     or_,
     select,
+    text,
     true,
 )
 
@@ -55,6 +56,11 @@ Condition = ColumnElement[bool]
 
 _NO_PERSON = (Kind.TAGS, Kind.LISTS, Kind.JOINED)  # kinds that the subscription alone decides
 
+_ROOM = text(
+    "SELECT set_config('work_mem', '64MB', true)"
+    " WHERE pg_size_bytes(current_setting('work_mem')) < pg_size_bytes('64MB')"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -73,7 +79,9 @@ def condition(tx: Tx, rule: Rule, scope: Scope) -> Condition:
 
     Raises: MailoutError for segments that go in a circle, and issues that are not there.
     """
-    return _Compiler(tx, scope).of(resolved(rule, scope.find))
+    rule = resolved(rule, scope.find)
+    _make_room(tx, rule)
+    return _Compiler(tx, scope).of(rule)
 
 
 def count(tx: Tx, rule: Rule, scope: Scope) -> int:
@@ -84,6 +92,7 @@ def count(tx: Tx, rule: Rule, scope: Scope) -> int:
 def counting(tx: Tx, rule: Rule, scope: Scope) -> Select[Any]:
     """The query that `count` asks."""
     rule = resolved(rule, scope.find)
+    _make_room(tx, rule)
     negated = False
     while isinstance(rule, Not):
         rule, negated = rule.part, not negated
@@ -101,6 +110,13 @@ def counting(tx: Tx, rule: Rule, scope: Scope) -> Select[Any]:
     # Those of whom it is not true are all the others: two quick counts, not a slow one.
     everyone = select(func.count()).select_from(SUBSCRIPTION).where(on_list)
     return select(everyone.scalar_subquery() - number.scalar_subquery())
+
+
+def _make_room(tx: Tx, rule: Rule) -> None:
+    """Nothing, once PostgreSQL may hold the sets of a rule's parts in memory until the transaction
+    ends: with the 4 MB that are usual, it would rather look each person of a large list up."""
+    if dialect_of(tx) != "sqlite" and isinstance(rule, (And, Or, Not)):
+        tx.execute(_ROOM)
 
 
 def _speaks_of_person(rule: Rule) -> bool:
