@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import json
 import random
+import re
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 import openpyxl
@@ -41,6 +44,41 @@ def workbook(*rows: list[object], hidden: bool = False) -> bytes:
 
 def rows(raw: bytes, name: str = "people.xlsx") -> list[Row | Broken]:
     return list(opening.opened(io.BytesIO(raw), name).table.rows)
+
+
+def tall(count: int) -> bytes:
+    """A sheet of so many people whose rows have a height, as LibreOffice writes them."""
+    spare = workbook(["email"])
+    lines = "".join(
+        f'<row r="{n}" ht="15" customHeight="1"><c r="A{n}" t="inlineStr"><is><t>{text}</t></is>'
+        "</c></row>"
+        for n, text in enumerate(["email", *(f"p{n}@x.org" for n in range(count))], 1)
+    )
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(spare)) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            raw = old.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                raw = re.sub(
+                    rb"<sheetData>.*</sheetData>", f"<sheetData>{lines}</sheetData>".encode(), raw
+                )
+            new.writestr(name, raw)
+    return out.getvalue()
+
+
+def test_a_tall_spreadsheet_is_not_held_in_memory() -> None:
+    def held(count: int) -> int:
+        """Bytes that are held when nearly all is read."""
+        left = opening.opened(io.BytesIO(tall(count)), "people.xlsx").table.rows
+        tracemalloc.start()
+        try:
+            read = sum(1 for _ in islice(left, count - 1))
+            assert read == count - 1
+            return tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+
+    assert held(20_000) < held(2_000) + 500_000
 
 
 def test_a_spreadsheet(take: Import, store: Store) -> None:

@@ -157,8 +157,7 @@ def _rows(source: Source) -> Iterator[Row]:
             sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
             if not sheets:
                 raise _none(source.shown)
-            sheets[0].reset_dimensions()
-            for number, values in enumerate(sheets[0].iter_rows(values_only=True), 1):
+            for number, values in _values(sheets[0]):
                 if number > _MOST_ROWS:  # of names that `_look` does not know
                     raise _too_many(source.shown)
                 cells = tuple([_text(value) for value in values])
@@ -175,6 +174,38 @@ def _rows(source: Source) -> Iterator[Row]:
         finally:
             if book is not None:
                 book.close()
+
+
+def _values(sheet: Any) -> Iterator[tuple[int, tuple[object, ...]]]:
+    """The rows that stand in a sheet, with their numbers.
+
+    openpyxl's own walk keeps an empty element of every row, and the height of each that has one:
+    half a gigabyte for a full sheet.
+    """
+    from openpyxl.worksheet._reader import ROW_TAG, WorkSheetParser
+    from openpyxl.xml.functions import iterparse
+
+    book, last = sheet.parent, 0
+    with sheet._get_source() as file:
+        parser = WorkSheetParser(
+            file, sheet._shared_strings, data_only=True, epoch=book.epoch,
+            date_formats=book._date_formats, timedelta_formats=book._timedelta_formats,
+        )  # fmt: skip
+        within: list[Any] = []
+        for event, element in iterparse(file, events=("start", "end")):
+            if event == "start":
+                within.append(element)
+                continue
+            within.pop()
+            if element.tag != ROW_TAG:
+                continue
+            number, cells = parser.parse_row(element)
+            if number > last:
+                last = number
+                yield number, sheet._get_row(cells, values_only=True)
+            parser.row_dimensions.clear()
+            for outer in within:
+                outer.clear()
 
 
 def _even(row: Row, width: int) -> Row | Broken:
