@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mailout.core.check.letter import Expected, Letter
@@ -161,6 +161,9 @@ HTML_BREACHES = {
         document(STORY + '<p onclick="x()">dockers</p>'),
         document(STORY + '<a href="javascript:x()">dockers</a>'),
         document(STORY + "<form></form>"),
+        document(head=HEAD + "<style>@import 'https://news.example.org/x.css';</style>"),
+        document(head=HEAD + "<style>@IMPORT 'https://news.example.org/x.css';</style>"),
+        document(head=HEAD + "<!--[if mso]><style>@\\69 mport 'x.css';</style><![endif]-->"),
     ],
     "B05": [
         document(STORY + "<table><tr><td>dockers</td></tr></table>"),
@@ -180,6 +183,8 @@ HTML_BREACHES = {
     "B08": [
         document(STORY + '<img src="https://cdn.example.com/x.png" alt="" width="99">'),
         document(head=HEAD + "<style>@font-face { src: url(https://fonts.gstatic.com/x) }</style>"),
+        document(STORY + '<p style="background: URL(https://cdn.example.com/x.png)">dockers</p>'),
+        document(head=HEAD + "<style>p { background: u\\72l(//cdn.example.com/x) }</style>"),
     ],
     "B09": [
         document(STORY + '<a href="#">dockers</a>'),
@@ -254,6 +259,7 @@ def test_html_that_is_not_as_it_should_be(rule: str, html: str) -> None:
         ),
         ("T04", TEXT + "1986\\. A year\n"),
         ("T04", TEXT + "![picture](x)\n"),
+        ("T04", TEXT + "They stay out[^1].\n"),
         ("M01", "  "),
     ],
 )
@@ -302,6 +308,7 @@ def test_contrast_is_as_the_standard_counts_it() -> None:
 
 
 @given(st.text(max_size=400), st.text(max_size=200))
+@example("\r", "")
 def test_no_html_and_no_text_breaks_the_check(html: str, text: str) -> None:
     check(letter(html=document(html), text=text))
     check(letter(html=html or "x", text=text))

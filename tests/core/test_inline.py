@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
 import socket
 
 import pytest
 
+from mailout.core import css
 from mailout.core.errors import BadFile
 from mailout.core.inline import inline
 from mailout.core.slot import Slot
@@ -41,6 +43,13 @@ def test_slots_and_links_stay_as_they_are() -> None:
     [
         ("<style>@import url(http://127.0.0.1:9/x.css);</style>", "@import"),
         ("<style>@import 'file:///etc/passwd';</style>", "@import"),
+        ("<style>@IMPORT url(http://127.0.0.1:9/x.css);</style>", "@import"),
+        ("<style>@\\69mport url(http://127.0.0.1:9/x.css);</style>", "@import"),
+        (
+            "<style>@/**/i/* */mport 'x.css'; @\\000069 mport 'file:///etc/passwd';</style>",
+            "@import",
+        ),
+        ("<style data-premailer='ignore'>@Import 'http://127.0.0.1:9/x.css';</style>", "@import"),
         ('<link rel="stylesheet" href="http://127.0.0.1:9/x.css">', "linked style sheet"),
     ],
 )
@@ -52,6 +61,19 @@ def test_nothing_is_ever_fetched(html: str, says: str, monkeypatch: pytest.Monke
     with pytest.raises(BadFile) as error:
         inline(page(html + "<p>x</p>"), "t")
     assert says in str(error.value)
+
+
+def test_the_inliner_itself_fetches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the check of the styles had a gap, this is the second wall."""
+    asked: list[object] = []
+    inline(page("<p>x</p>"), "t")  # all that is imported late is there now
+    monkeypatch.setattr(css, "has_import", lambda _: False)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *asked_for, **_: asked.append(asked_for))
+    monkeypatch.setattr(builtins, "open", lambda *asked_for, **_: asked.append(asked_for))
+    for target in ("http://127.0.0.1:9/x.css", "file:///etc/hostname"):
+        done = inline(page(f"<style>@import url({target}); p {{color: red}}</style><p>x</p>"), "t")
+        assert "color:red" in done
+    assert asked == []
 
 
 @pytest.mark.parametrize(

@@ -244,3 +244,10 @@ def test_mistakes_in_issues(texts: dict[str, str], says: str) -> None:
     with pytest.raises(BadFile) as error:
         issue.parse(texts, "en")
     assert says in str(error.value)
+
+
+def test_more_brackets_than_can_be_read_in_time_are_refused() -> None:
+    head = "---\ntitle: x\n---\n"
+    parse(head + "[a](https://example.org)\n" * 10_000)
+    with pytest.raises(BadFile, match=r"^posts/x\.en\.md:5: more than 10,000 opening brackets"):
+        parse(head + "\n" + "[" * 300_000, "posts/x.en.md")

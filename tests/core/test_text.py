@@ -88,6 +88,27 @@ def test_html_keeps_lines_and_puts_headings_below_the_title() -> None:
     assert "a) x<br" in html
 
 
+@pytest.mark.parametrize(
+    ("body", "opening"),
+    [
+        ("The port stands still today. Nobody works.", "The port stands still today. Nobody works."),
+        (
+            "The dockers of all five ports have stopped work. They stay out until wages are paid.",
+            "The dockers of all five ports have stopped work.",
+        ),
+        (
+            "Докеры пяти портов не работают с 20 г. и вернутся, когда будет выплачена вся зарплата",
+            "Докеры пяти портов не работают с 20 г. и вернутся, когда…",
+        ),
+        ("Stop. " + "The dockers of five ports have stopped, and they stay out till Friday, say all", "Stop. The dockers of five ports have stopped, and they stay…"),
+        ("x" * 70, ""),
+    ],
+)  # fmt: skip
+def test_an_opening_ends_with_a_sentence_or_says_that_it_goes_on(body: str, opening: str) -> None:
+    found = plain.first_words(body, 60)
+    assert found == opening and len(found) <= 60
+
+
 def test_raw_html_is_shown_not_run() -> None:
     html = markup.to_html("<script>alert(1)</script> [x](javascript:alert(1))")
     assert "<script" not in html

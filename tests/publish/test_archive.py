@@ -292,6 +292,22 @@ def test_arabic_runs_from_right_to_left(shelf: Shelf) -> None:
     assert choice.get("dir") is None and choice[0].get("dir") == "rtl"
 
 
+@pytest.mark.parametrize(
+    ("told", "en", "ru"),
+    [
+        ("2026-11-24", "24 November 2026", "24 ноября 2026"),
+        ("Autumn 2026", "Autumn 2026", "Autumn 2026"),
+    ],
+)
+def test_the_day_of_a_reprint_is_told_in_words(shelf: Shelf, told: str, en: str, ru: str) -> None:
+    head = f"source: The Eastport Courier\nsource_date: {told}"
+    write_post(shelf.site, "ships.en", "Eleven ships", "They wait.", head)
+    mail(shelf.site, shelf.store, "w47", ["ships"])
+    shelf.build()
+    assert f"The Eastport Courier, {en}" in shelf.text("en/posts/ships.html")
+    assert f"The Eastport Courier, {ru}" in shelf.text("ru/posts/ships.html").replace("\u202f", " ")
+
+
 def test_the_list_of_issues_goes_by_year_the_newest_first(shelf: Shelf) -> None:
     for name, at in (
         ("a", datetime(2025, 3, 1, tzinfo=UTC)),

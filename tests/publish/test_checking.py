@@ -120,8 +120,20 @@ def test_a_finding_names_the_line_of_the_post(site: Site, store: Store) -> None:
     site = public(site)
     found = checked(site, store, STORY + "\nSee [here](https://bit.ly/harbour) for more.\n")
     assert {"B11", "B12"} <= found.keys()
-    (named,) = checking.located([found["B11"]], site.root, ["posts/2026-11-20-harbour.en.md"])
+    (named,) = checking.located([found["B11"]], site.root, {"posts/2026-11-20-harbour.en.md": "en"})
     assert named.where == "posts/2026-11-20-harbour.en.md:9"
+
+
+def test_a_finding_names_the_file_of_its_own_language(site: Site) -> None:
+    names = {f"posts/a.{code}.md": code for code in ("ar", "en", "ru")}
+    (site.root / "posts").mkdir(exist_ok=True)
+    for name in names:
+        (site.root / name).write_text("---\ntitle: a\n---\nbit.ly\n", encoding="utf-8")
+    found = Finding("B11", Severity.WARN, "a shortener", language="en ru", clue="bit.ly")
+    (named,) = checking.located([found], site.root, names)
+    assert named.where == "posts/a.en.md:4"
+    (other,) = checking.located([replace(found, language="de")], site.root, names)
+    assert other.where == "posts/a.ar.md:4"
 
 
 def test_the_samples_are_the_readers_that_show_most(site: Site, store: Store) -> None:

@@ -242,6 +242,23 @@ def test_a_text_that_is_not_translated_says_so_and_keeps_its_language(made: Make
     assert "لم يُترجم هذا النص بعد" in made("bulletin").text("ar")
 
 
+@pytest.mark.parametrize("name", ["bulletin", "letter", "release"])
+def test_code_at_the_beginning_of_a_post_stays_set_in(public: Site, name: str) -> None:
+    text = changed(public, name, body="```\none\ntwo\n```\n", excerpt="").text()
+    assert "\n    one\n    two\n" in text
+
+
+def test_a_day_that_is_not_translated_keeps_its_language(public: Site) -> None:
+    """A date is told in the reader's language; what the author wrote instead is their own."""
+    posts = {"source": "The Courier", "kind": "digest"}
+    for told, shown in (
+        ("2026-11-24", "نُشر في 24 نوفمبر 2026،"),
+        ("Autumn 2026", 'نُشر في <span lang="en" dir="ltr">Autumn 2026</span>،'),
+    ):
+        made = compiled(public, "bulletin", (), source_date=told, **posts)
+        assert shown in made.html("ar")
+
+
 def test_a_meeting_tells_when_and_where(public: Site, made: Make) -> None:
     issue = made("bulletin")
     for part in (issue.html(), issue.text()):

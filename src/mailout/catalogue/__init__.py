@@ -86,6 +86,14 @@ def long_date(day: date, language: str) -> str:
     return format_date(day, "long", locale)
 
 
+def told_day(text: str, language: str) -> str:
+    """The day that a text tells as `2026-11-24`, as `long_date` has it; empty for other words."""
+    try:
+        return long_date(date.fromisoformat(text), language)
+    except ValueError:
+        return ""
+
+
 def long_moment(moment: datetime, language: str) -> str:
     """Day, hour and zone of an aware moment: `Saturday, 5 December 2026, 18:00 (GMT+01:00)`."""
     locale = _locale("en-001" if normal(language) == "en" else language) or Locale("en", "001")

@@ -85,7 +85,7 @@ def checked_issue(site: Site, store: Store, mailing_list: MailingList, issue: Is
     if not checked.findings:
         return checked
     posts = sources.read_posts(site.root, mailing_list.default_language, faults=[])
-    files = [post.file for key in keys for post in posts.get(key, {}).values()]
+    files = {post.file: post.language for key in keys for post in posts.get(key, {}).values()}
     return replace(checked, findings=tuple(checking.located(checked.findings, site.root, files)))
 
 

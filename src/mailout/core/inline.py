@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import logging
 import re
+from functools import cache, lru_cache
 from html import unescape
+from typing import Any
 
+from mailout.core import css, nesting
 from mailout.core.errors import BadFile
 
-_STYLE = re.compile(r"<style\b.*?</style>", re.I | re.S)
 _BLOCK = re.compile(r"<(style|title|!--).*?(?:</\1>|-->)", re.I | re.S)
 _COMMENT = re.compile(r"<!--.*?-->", re.S)
 _TAG = re.compile(r"<[^>]*>")
@@ -25,21 +27,17 @@ _MAX_BYTES = 10_000_000
 def inline(html: str, name: str) -> str:
     """The document with its plain style block moved into the tags; doctype in upper case.
 
-    Raises: BadFile if a style would be fetched, or text would be lost.
+    Raises: BadFile if a style would be fetched, a tag is left open, or text would be lost.
     """
-    import cssutils  # both are slow to import, and only compiling needs them
-    from premailer import Premailer
-
-    cssutils.log.setLevel(logging.CRITICAL)
-    for style in _STYLE.findall(html):
-        if "@import" in style:
-            raise BadFile("`@import` in a style block", where=name, fix="Put the styles into it.")
+    nesting.refuse_unclosed(html, name)
+    if any(map(css.has_import, css.blocks(html))):
+        raise BadFile("`@import` in a style block", where=name, fix="Put the styles into it.")
     if re.search(r"<link\b[^>]*stylesheet", html, re.I):
         raise BadFile("a linked style sheet", where=name, fix="Put it into a <style> block.")
     if len(html.encode()) > _MAX_BYTES:
         raise BadFile("more than 10 MB of HTML", where=name, fix="Shorten the posts.")
     html = re.sub(r"<!doctype html>", "<!DOCTYPE html>", html, count=1, flags=re.I)
-    inlined = Premailer(
+    inlined = _inliner()(
         html,
         allow_network=False,
         strip_important=False,
@@ -56,6 +54,25 @@ def inline(html: str, name: str) -> str:
             fix="Look for unclosed tags, and for tables or lists nested very deeply.",
         )
     return str(inlined)
+
+
+@cache
+def _inliner() -> Any:
+    """Premailer, whose parser of styles fetches nothing, whatever it is told to."""
+    import cssutils  # both are slow to import, and only compiling needs them
+    from premailer import Premailer
+
+    cssutils.log.setLevel(logging.CRITICAL)
+
+    @lru_cache(maxsize=100)
+    def parsed(styles: str, validate: bool) -> Any:
+        return cssutils.CSSParser(fetcher=lambda _: None, validate=validate).parseString(styles)
+
+    class Offline(Premailer):  # type: ignore[misc]
+        def _parse_css_string(self, css_body: str, validate: bool = True) -> Any:
+            return parsed(css_body, validate)
+
+    return Offline
 
 
 def visible_text(html: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape, unescape
 from itertools import pairwise
@@ -29,6 +29,7 @@ _WORD = re.compile(r"\w+")
 _LINK_TARGET = re.compile(r"\]\([^)\s]*|^\s*\[[^\]]*\]:.*$|^\s*(?:```|~~~).*$", re.MULTILINE)
 _NESTING = 100  # levels; the parser's own 20 end at ten lists within each other
 _OPENING, _WORTH_CUTTING = 600, 800  # characters of an automatic opening, and left behind it
+_LETTER, _CELL, _ROOM = 9.6, 9, 330  # pixels of a letter, around a cell, on a telephone
 _TOP_LEVEL = 3  # a post's title is h2, so its body begins at h3
 
 
@@ -116,9 +117,33 @@ def to_html(body: str, pictures: Mapping[str, Shown] | None = None) -> str:
             token.attrSet("scope", "col")  # a screen reader says it with each cell
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(max(int(token.tag[1]) + 1, _TOP_LEVEL), 6)}"
+    _mark_narrow_tables(tokens)
     reader.add_render_rule("image", _picture)
     known = {"pictures": pictures or {}}
     return str(reader.renderer.render(tokens, reader.options, known)).strip()
+
+
+def _mark_narrow_tables(tokens: Sequence[Token]) -> None:
+    """Gives tables that a telephone shows without dividing a word the class `narrow`."""
+    for at, token in enumerate(tokens):
+        if token.type == "table_open":
+            longest: list[int] = []
+            table = token
+        elif token.type == "tr_open":
+            column = 0
+        elif token.type == "inline" and tokens[at - 1].type in ("th_open", "td_open"):
+            longest += [0] * (column + 1 - len(longest))
+            words = "".join(_shown(child) for child in token.children or ()).split()
+            longest[column] = max([longest[column], *map(len, words)])
+            column += 1
+        elif token.type == "table_close" and sum(longest) * _LETTER + len(longest) * _CELL <= _ROOM:
+            table.attrSet("class", "narrow")
+
+
+def _shown(token: Token) -> str:
+    if token.type == "image":
+        return words_of(token)
+    return " " if token.type in ("softbreak", "hardbreak") else token.content
 
 
 def pictures(body: str) -> list[tuple[int, str, str]]:

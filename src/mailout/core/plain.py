@@ -18,6 +18,9 @@ HEADING = "~"
 """What headings within a post are underlined with; its own title has hyphens."""
 
 _ENDS = frozenset({"list_item_close", "blockquote_close"})
+# Not behind `1986.`, `г.` or `Dr.`, where no sentence needs to end.
+_SENTENCE_END = re.compile(r"(?<=[^\W\d_]{3})[.!?؟…]+[\"'”’»“)]*(?= |$)")
+_SHORTEST_OPENING = 40  # characters; less leaves an inbox's line empty
 
 
 def to_text(body: str) -> str:
@@ -28,7 +31,8 @@ def to_text(body: str) -> str:
 
 def first_words(body: str, most: int) -> str:
     """The first words of a body's paragraphs, as many as `most` characters hold: no headings,
-    lists, quotations, pictures or addresses."""
+    lists, quotations, pictures or addresses. Where words are left out, that is the end of a
+    sentence, or three dots tell it."""
     line = ""
     tokens = parser().parse(without_comments(body))
     for token, before in zip(tokens[1:], tokens, strict=False):
@@ -37,9 +41,19 @@ def first_words(body: str, most: int) -> str:
         words = "".join(_without_addresses(child) for child in token.children or ()).split()
         for word in words:
             if len(line) + 1 + len(word) > most:
-                return line
+                return _ended(line, most)
             line = f"{line} {word}".strip()
     return line
+
+
+def _ended(line: str, most: int) -> str:
+    """A line that goes on elsewhere, up to its last whole sentence if that is not too short."""
+    ends = [found.end() for found in _SENTENCE_END.finditer(line)]
+    if ends and ends[-1] >= _SHORTEST_OPENING:
+        return line[: ends[-1]]
+    while len(line) >= most:
+        line = line.rpartition(" ")[0]
+    return f"{line.rstrip(' ,;:،؛–—-')}…" if line else ""
 
 
 def _without_addresses(child: Token) -> str:

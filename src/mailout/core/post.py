@@ -17,6 +17,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
+from itertools import islice
 
 from mailout.core import action, front_matter, language, layout, markup, meeting
 from mailout.core.action import Action, is_web_url
@@ -66,6 +67,9 @@ KEYS = frozenset(
         "embargo",
         "imported",
     ]
+)
+_MOST_BRACKETS = (
+    10_000  # reading that many takes half a second, each time; a mail holds few hundred
 )
 _DATED = re.compile(r"(\d{4}-\d{2}-\d{2})-")
 _TIMED = re.compile(r"(\d{4}-\d{2}-\d{2})[T ]\d{1,2}:\d{2}.*")
@@ -130,6 +134,7 @@ def parse(text: str, file: str, default_language: str) -> Post:
             where=place(file, head.body_line + line - 1),
             fix="Close it with `-->`.",
         )
+    _refuse_too_many_brackets(body, file, head.body_line)
     status = _status(head)
     return Post(
         key=key,
@@ -152,6 +157,18 @@ def parse(text: str, file: str, default_language: str) -> Post:
         embargo=_embargo(head),
         tags=head.texts("tags"),
         status=status,
+    )
+
+
+def _refuse_too_many_brackets(body: str, file: str, first_line: int) -> None:
+    """Nothing, unless links could begin in so many places that reading them takes minutes."""
+    if body.count("[") <= _MOST_BRACKETS:
+        return
+    at = next(islice(re.finditer(r"\[", body), _MOST_BRACKETS, None)).start()
+    raise BadFile(
+        f"more than {_MOST_BRACKETS:,} opening brackets",
+        where=place(file, first_line + body.count("\n", 0, at)),
+        fix="Is this a post? Cut it into parts.",
     )
 
 

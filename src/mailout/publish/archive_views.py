@@ -36,7 +36,7 @@ def post_view(site: Site, post: Post, code: str, html: Markup) -> dict[str, obje
         "date": catalogue.long_date(post.date, code) if post.date else "",
         "source": post.source,
         "source_url": post.source_url,
-        "source_date": post.source_date,
+        "source_date": catalogue.told_day(post.source_date, code) or post.source_date,
         "canonical_url": post.canonical_url,
         "summary": summary(post),
         "html": html,

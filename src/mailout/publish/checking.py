@@ -133,17 +133,19 @@ def spam(samples: Iterable[tuple[str, bytes]], judge: Callable[[bytes], Score]) 
     return found
 
 
-def located(findings: Iterable[Finding], root: Path, files: Sequence[str]) -> list[Finding]:
-    """The findings, with the line of the first of the `files` that holds what they are about."""
+def located(findings: Iterable[Finding], root: Path, files: Mapping[str, str]) -> list[Finding]:
+    """The findings, with the line of the first file that holds what they are about: of the `files`,
+    each with its language, those in the finding's own come first."""
     texts = {name: (root / name).read_text("utf-8-sig", "replace") for name in files}
-    return [replace(one, where=_place(one.clue, texts)) for one in findings]
+    return [replace(one, where=_place(one, texts, files)) for one in findings]
 
 
-def _place(clue: str, texts: Mapping[str, str]) -> str:
-    if clue:
-        for name, text in texts.items():
-            if (at := text.find(clue)) != -1:
-                return f"{name}:{text.count(chr(10), 0, at) + 1}"
+def _place(found: Finding, texts: Mapping[str, str], files: Mapping[str, str]) -> str:
+    if found.clue:
+        spoken = found.language.split()
+        for name in sorted(texts, key=lambda name: files[name] not in spoken):
+            if (at := texts[name].find(found.clue)) != -1:
+                return f"{name}:{texts[name].count(chr(10), 0, at) + 1}"
     return ""
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 
 from markupsafe import Markup
 
@@ -163,6 +163,7 @@ class Sheet:
     def _post(self, post: Post, number: int) -> dict[str, object]:
         cut = self.cut_of(post, number)
         words = catalogue.words(self.code)
+        source_day = catalogue.told_day(post.source_date, self.code)
         return {
             "key": post.key,
             "title": post.title,
@@ -174,7 +175,8 @@ class Sheet:
             "date": catalogue.long_date(post.date, self.code) if post.date else "",
             "source": post.source,
             "source_url": post.source_url,
-            "source_date": self._source_date(post),
+            "source_date": source_day or post.source_date,
+            "source_date_as_written": bool(post.source_date) and not source_day,
             "canonical_url": post.canonical_url,
             "categories": list(post.categories),
             "html": _html(cut.text, self._shown(post)),
@@ -190,13 +192,6 @@ class Sheet:
             "embargo": self._embargo(post),
             "embargo_above": self._tells_embargo_above(post, number),
         }
-
-    def _source_date(self, post: Post) -> str:
-        """The day of a reprint's first appearance, as its author wrote it if it is no date."""
-        try:
-            return catalogue.long_date(date.fromisoformat(post.source_date), self.code)
-        except ValueError:
-            return post.source_date
 
     def _act_url(self, post: Post) -> str:
         """Where what a post asks can be read as it is by then, in its own language."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+from mailout.core import css
 from mailout.core.check.letter import Letter
 from mailout.core.check.rule import Fault, Severity, rule
 
@@ -68,7 +69,7 @@ def dangerous(letter: Letter) -> Iterator[Fault]:
                 yield Fault(f"a script in `{name}`")
             elif name in ("href", "src", "background", "action") and _ADDRESS.match(value):
                 yield Fault(f"an address that runs or reads files: {value[:40]}", clue=value)
-    if "@import" in letter.html:
+    if any(map(css.has_import, css.blocks(letter.html))):
         yield Fault("`@import` in a style block")
     if letter.tree.xpath("//meta[translate(@http-equiv,'REFSH','refsh')='refresh']"):
         yield Fault("a <meta> that leads elsewhere by itself")

@@ -85,8 +85,12 @@ class Letter:
     def tree(self) -> Any:
         """The HTML part as a tree of elements (lxml), comments left out."""
         from lxml import html  # slow to import, and only checks need it
+        from lxml.etree import ParserError
 
-        document = html.document_fromstring(self.html or "<html><body></body></html>")
+        try:
+            document = html.document_fromstring(self.html)
+        except ParserError:  # of nothing, of a line end alone
+            document = html.document_fromstring("<html><body></body></html>")
         for comment in document.xpath("//comment()"):
             comment.drop_tag() if comment.getparent() is not None else None
         return document

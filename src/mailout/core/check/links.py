@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from mailout.core import css
 from mailout.core.check.letter import Letter
 from mailout.core.check.rule import Fault, Severity, rule
 
@@ -29,7 +30,6 @@ _EMPTY_WORDS_TEXT = """
     осында мұнда толығырақ هنا اضغط المزيد"""
 _EMPTY_WORDS = frozenset(_EMPTY_WORDS_TEXT.split())
 _APPS = frozenset({"mailto", "tel", "sms", "tg", "geo", "xmpp"})
-_CSS_URL = re.compile(r"url\(\s*['\"]?([^)'\"]+)")
 # Endings that words with a dot in them hardly have: what ends so is meant as an address.
 _ENDINGS_TEXT = """
     org com net info eu int de at ch fr it es pl nl be se no fi dk cz uk ie us ca au ru ua kz by kg
@@ -66,7 +66,8 @@ def remote(letter: Letter) -> Iterator[Fault]:
     for host in _FONTS:
         if host in letter.html:
             yield Fault(f"a font from {host}: it learns who reads", "Name fonts people have.")
-    for address in _CSS_URL.findall(letter.html):
+    styles = [*css.blocks(letter.html), *letter.tree.xpath("//@style")]
+    for address in css.addresses("\n".join(styles)):
         if "://" in address or address.startswith("//"):
             yield Fault(f"a style fetches {address}", clue=address)
     for picture in letter.tree.iter("img"):

@@ -16,7 +16,8 @@ _HTML_KEEPS = 0.80  # of the text's
 _DEBRIS = (
     (re.compile(r"\\[.\-+()\[\]#*_]"), "a backslash before punctuation"),
     (re.compile(r"\*{4,}"), "a row of stars"),
-    (re.compile(r"\]\(|!\["), "a Markdown link or picture"),
+    (re.compile(r"\]\(\S*|!\[[^\]\n]*"), "a Markdown link or picture"),
+    (re.compile(r"\[\^[^\]\s]+\]"), "the mark of a footnote, of which Markdown here has none"),
     (
         re.compile(r"\*\|[A-Z_:]+\|\*|\|[A-Z]{3,}\||\[\[\w+\]\]|%%\w+%%|\{\{.*?\}\}|\{%|<%|\[%"),
         "a place for another program's words",

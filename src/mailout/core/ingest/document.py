@@ -20,7 +20,7 @@ from lxml import etree
 from mailout.core import layout
 from mailout.core.errors import BadFile, place
 from mailout.core.ingest import charset as encodings
-from mailout.core.ingest import dates, markdown, plaintext
+from mailout.core.ingest import dates, markdown, misread, plaintext
 from mailout.core.ingest.item import FILE, Gathered, Item, Skipped
 from mailout.core.ingest.pages import body, tree
 from mailout.core.ingest.words import one_line, opening, told_language
@@ -43,15 +43,22 @@ _DATED = re.compile(r"(?:.*/)?(\d{4}-\d{2}-\d{2})[-_. ][^/]*")
 def read(raw: bytes, shown: str, url: str = "", charset: str = "") -> Gathered:
     """The post in a file's bytes; `shown` is its path or address, and tells the kind of file.
 
-    Raises: BadFile if there is no text in it, or its front matter cannot be read.
+    Raises: BadFile if there is no text in it, its front matter cannot be read, or it is made for
+    another kind of import.
     """
+    misread.refuse_name(shown)
     refuse_size(raw, shown)
     decoded = encodings.decode(raw, declared(raw), charset)
     warnings = [f"{shown}: {line}" for line in decoded.warnings]
     text = without_controls(decoded.text, shown, warnings)
     if not text.strip():
         raise BadFile("there is no text in it", where=shown)
-    if _MARKDOWN_NAME.fullmatch(shown) or _has_front_matter(text):
+    if not _FRONT_MATTER.match(text):  # else it may well be about feeds
+        misread.refuse_xml(text, shown)
+    is_markdown = bool(_MARKDOWN_NAME.fullmatch(shown))
+    if not is_markdown:
+        misread.refuse_json(text, shown)
+    if is_markdown or _has_front_matter(text):
         told = markdown.read(text, shown, url, warnings)
         if isinstance(told, Skipped):
             return Gathered((), 1, (told,), tuple(warnings))

@@ -19,7 +19,7 @@ from lxml import etree
 
 from mailout.core.errors import BadFile
 from mailout.core.ingest import charset as encodings
-from mailout.core.ingest import dates, document, plaintext, words
+from mailout.core.ingest import dates, document, misread, plaintext, words
 from mailout.core.ingest.item import Gathered, Item, Skipped
 from mailout.core.ingest.pages import body, head, saved, tree
 from mailout.core.ingest.words import one_line, told_language
@@ -35,12 +35,16 @@ def read(raw: bytes, shown: str, url: str = "", charset: str = "") -> Gathered:
 
     Raises: BadFile if there is no text in it, or it cannot be read as a page.
     """
+    misread.refuse_name(shown)
     document.refuse_size(raw, shown)
     decoded = encodings.decode(raw, document.declared(raw), charset)
     warnings = [f"{shown}: {line}" for line in decoded.warnings]
     text = document.without_controls(decoded.text, shown, warnings)
     if not text.strip():
         raise BadFile("there is no text in it", where=shown)
+    misread.refuse_xml(text, shown)
+    misread.refuse_json(text, shown)
+    misread.refuse_markdown(text, shown)
     if _MARKUP.search(text):
         return _html(text, shown, url, warnings)
     return _saved(text, shown, url, warnings)

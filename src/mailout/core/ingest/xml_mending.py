@@ -93,7 +93,7 @@ def mend(found: Decoded, shown: str) -> Mended:
 def not_html(text: str, shown: str, fix: str) -> None:
     """Nothing. Raises: BadFile if the text is an HTML page."""
     page = _HTML.search(text[:4000])
-    other = re.search(r"<(?:rss|feed|rdf:RDF)[\s>]", text[:4000])
+    other = re.search(r"<(?:rss|feed|rdf:RDF|opml)[\s>]", text[:4000])
     if page and (not other or page.start() < other.start()):
         raise BadFile("this is an HTML page", where=shown, fix=fix)
 
@@ -119,8 +119,13 @@ def _begin(text: str, shown: str, notes: list[str]) -> int:
     if text[at : at + 1] != "<":
         found = re.search(r"<\?xml\s|<rss[\s>]|<feed[\s>]|<rdf:RDF[\s>]", text[at : at + 20_000])
         if not found:
+            is_json = text[at : at + 1] == "{"
             raise BadFile(
-                "this is no XML", where=place(shown, line_of(text, at)), fix="Is it the right file?"
+                "this is JSON, no XML" if is_json else "this is no XML",
+                where=place(shown, line_of(text, at)),
+                fix="A JSON feed: `mailout posts import feed`."
+                if is_json
+                else "Markdown: `mailout posts import markdown`. Another text: `.. import html`.",
             )
         notes.append(f"line {line_of(text, at)}: a text before the XML begins was left out")
         return at + found.start()
