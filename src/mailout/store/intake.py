@@ -26,7 +26,7 @@ from mailout.store.tables import SUBSCRIPTION
 _STATES = {state.value: state for state in SubscriptionState}
 _KEYS = 5000
 """Keys of one statement: enough that its cost does not count, few enough for the memory."""
-_CACHE = 65_536  # kilobytes
+_CACHE = 49_152  # kilobytes
 _LOG = 32_768  # pages: 128 MB
 _TAGS_APART = "\x1f"  # no tag holds a control character
 
