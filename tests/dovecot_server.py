@@ -13,6 +13,7 @@ import hmac
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import smtplib
@@ -78,8 +79,17 @@ class Dovecot:
 
     def kick(self, user: str) -> None:
         """Nothing, once every connection of a user is cut (`*`: of all)."""
+        there = self._processes()
         command = ["doveadm", "-c", str(self.folder / "dovecot.conf"), "kick", user]
         subprocess.run(command, check=False, capture_output=True)  # 68: there was none
+        # It says so at once, and they go a little later.
+        gives_up = time.monotonic() + 10
+        while user != "*" and there & self._processes() and time.monotonic() < gives_up:
+            time.sleep(0.02)
+
+    def _processes(self) -> set[str]:
+        """The processes of those who are logged in."""
+        return set(re.findall(r"\d+", " ".join(re.findall(r"\(([\d ]+)\)", self.doveadm("who")))))
 
     def token(self, user: str, seconds: int = 600) -> str:
         """An access token (OAuth 2.0) that this server takes for a user."""

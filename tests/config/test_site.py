@@ -465,7 +465,10 @@ def test_a_brand_that_is_none(site_root: Path, old: str, new: str, says: str) ->
         ('blocked_in = []\n[press]\nemail = "nobody"', "`nobody`"),
         ('blocked_in = []\n[signature]\nkz = "Us"', "`kz` is not among the list's languages"),
         ('blocked_in = []\n[welcome]\nxx = "Hi"', "`xx` is not among the list's languages"),
-        ('blocked_in = []\n[descriptions]\nxx = "Hi"', "`xx` is not among the list's languages"),
+        (
+            'blocked_in = []\n[descriptions]\nxyz9 = "Hi"',
+            "`xyz9` in .descriptions. is not a language code",
+        ),
         ('blocked_in = []\n[categories.News]\nxx = "N"', "`xx` is not among the list's languages"),
     ],
 )

@@ -126,9 +126,15 @@ def _check_languages(settings: ListSettings, line: Callable[..., str]) -> None:
                     where=line("fallback", asked),
                     fix=f"Take the line away, or add `{code}` to `languages`.",
                 )
+    # Like [why], it may stay as it came when a list is written in fewer languages.
+    for code in settings.descriptions:
+        if not language.is_code(code):
+            raise BadFile(
+                f"`{code}` in [descriptions] is not a language code",
+                where=line("descriptions", code),
+            )
     named = [("signature", settings.signature), ("press", settings.press.boilerplate)]
     named += [("consent", settings.consent), ("welcome", settings.welcome)]
-    named.append(("descriptions", settings.descriptions))
     named += [("categories", labels) for labels in settings.categories.values()]
     named += [("fields", one.label) for one in settings.fields.values()]
     for table, texts in named:

@@ -26,6 +26,7 @@ _HEADING = re.compile(r"(</?h)([3-6])(?=[ >])")
 def post_view(site: Site, post: Post, code: str, html: Markup) -> dict[str, object]:
     """A post as the templates see it on a page in the language `code`."""
     words = catalogue.words(code)
+    source_day = catalogue.told_day(post.source_date, code)
     return {
         "key": post.key,
         "title": post.title,
@@ -36,7 +37,8 @@ def post_view(site: Site, post: Post, code: str, html: Markup) -> dict[str, obje
         "date": catalogue.long_date(post.date, code) if post.date else "",
         "source": post.source,
         "source_url": post.source_url,
-        "source_date": catalogue.told_day(post.source_date, code) or post.source_date,
+        "source_date": source_day or post.source_date,
+        "source_date_as_written": bool(post.source_date) and not source_day,
         "canonical_url": post.canonical_url,
         "summary": summary(post),
         "html": html,

@@ -141,6 +141,7 @@ async def work(
     if not relays:
         raise _no_relay()
     clerk.lines += [Lines(relay, clerk.site, clerk) for relay in relays]
+    failed: BaseException | None = None
     with Ledger(store, worker, pace) as ledger, _in_haste():
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -149,7 +150,9 @@ async def work(
                         tasks.create_task(lines.keep_one())
                 await clerk.work(ledger, report)
         except* MailoutError as failures:
-            raise failures.exceptions[0] from None
+            failed = failures.exceptions[0]
+    if failed is not None:  # raised within `except*` it would come in a group (Python 3.11.2)
+        raise failed
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import ssl
 import threading
 from collections import Counter, deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
@@ -236,7 +237,8 @@ class _Conversation(SMTP):
     def hang_up(self) -> None:
         """Nothing, once the connection is cut without a word."""
         if isinstance(self.transport, asyncio.WriteTransport):
-            self.transport.abort()
+            with suppress(AttributeError):  # of Python 3.11.2, where TLS has just ended by itself
+                self.transport.abort()
 
     def close(self) -> None:
         """Nothing, once the connection is closed behind what was said last."""
