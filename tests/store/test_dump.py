@@ -181,6 +181,7 @@ def test_rows_that_do_not_fit_are_told_plainly(
     with pytest.raises(BadFile, match=said), store.filling() as plain:
         shape = next(one for one in dump.shapes(plain) if one.name == table)
         load.adding(plain, shape)([[row.get(one.name) for one in shape.columns]])
+        load.settle(plain)
     assert not any(content(store, metadata).values())
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import delete, func, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 
+from dumped_tables import content, fill
 from mailout.core.errors import MailoutError
 from mailout.core.issue import Variant, content_hash
 from mailout.store import (
@@ -23,6 +25,8 @@ from mailout.store import (
 )
 from mailout.store.columns import UNCHECKED
 from mailout.store.engine import Store
+from mailout.store.inbound_tables import metadata
+from mailout.store.tables import SUBSCRIBER_TAG, SUBSCRIPTION
 
 
 def _revisions() -> list[str]:
@@ -180,6 +184,29 @@ def test_migrations_end_in_the_tables_of_the_code(bare_store: Store) -> None:
         tables = (asked_tables, import_tables, inbound_tables, roster_tables)
         (described,) = {one.metadata for one in tables}
         assert compare_metadata(context, described) == []
+
+
+def test_a_key_made_to_hold_later_takes_no_row_along(bare_store: Store) -> None:
+    schema.upgrade(bare_store, "0011")
+    fill(bare_store, metadata, random.Random(12))
+    with bare_store.engine.begin() as connection:
+        # The last one is gone again: their number must not be given to the next.
+        last = connection.execute(select(func.max(SUBSCRIPTION.c.id))).scalar_one()
+        connection.execute(delete(SUBSCRIPTION).where(SUBSCRIPTION.c.id == last))
+    before = content(bare_store, metadata)
+    assert before["merged_token"] and before["subscription"] and before["import_person"]
+    schema.upgrade(bare_store)
+    assert content(bare_store, metadata) == before
+    if bare_store.is_sqlite:
+        with bare_store.engine.connect() as connection:
+            numbered = dict(
+                tuple(row) for row in connection.exec_driver_sql("SELECT * FROM sqlite_sequence")
+            )
+        assert numbered["subscription"] >= last
+        assert not [name for name in numbered if name.startswith("new_")]
+    with pytest.raises(IntegrityError), bare_store.engine.begin() as late:
+        late.execute(insert(SUBSCRIBER_TAG).values(subscriber_id=987654, tag="of nobody"))
+        assert late.execute(select(SUBSCRIBER_TAG)).first() is not None, "it is looked at later"
 
 
 def test_upgrading_twice_changes_nothing(bare_store: Store) -> None:

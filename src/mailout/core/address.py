@@ -13,7 +13,7 @@ from __future__ import annotations
 import hmac
 import re
 import unicodedata
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_LENGTH = 254  # RFC 5321 4.5.3.1.3 less the angle brackets
 
@@ -36,8 +36,7 @@ class BadAddress(ValueError):
     """The text is no mail address; the message says why, for the person who typed it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """One mail address. `text` is as typed; `local` and `domain` are what SMTP needs.
 
     `domain` is in A-label form and lower case.

@@ -79,6 +79,7 @@ def restore(
                 if reader.about != found.about:
                     raise BadFile("the backup was changed while it was read", where=str(path))
                 _fill(reader, plain, stage.folder)
+            load.settle(plain)
             schema.upgrade_within(plain)
             load.begin_numbers(plain, shapes(plain), _first_free(found, now))
             tx = session_on(plain)

@@ -134,33 +134,43 @@ def _ended_early(shown: str) -> MailoutError:
 
 
 def _packed(sheaf: Sheaf, fraction: float) -> bytes:
+    # Few people differ in what is said of them beside who they are: that is told once for all.
+    said: dict[tuple[Any, ...], int] = {}
     people = [
         (
-            one.number, one.address.text, one.address.local, one.address.domain, one.key,
-            one.name, one.language, one.country, one.tags, str(one.state),
-            "" if one.suppressed is None else str(one.suppressed), one.agreed, one.fields,
-            one.cells, one.mark, one.choice,
+            one.number, one.address.text, one.address.local, one.address.domain, one.key, one.name,
+            said.setdefault(
+                (one.language, one.country, one.tags, one.state, one.suppressed, one.choice),
+                len(said),
+            ),
+            one.agreed, one.fields, one.cells, one.mark,
         )
         for one in sheaf.people.values()
     ]  # fmt: skip
+    alike = [
+        (language, country, tags, str(state), "" if reason is None else str(reason), choice)
+        for language, country, tags, state, reason, choice in said
+    ]
     broken, warnings = (
         [(one.row, one.value, one.why, one.cells) for one in pile]
         for pile in (sheaf.broken, sheaf.warnings)
     )
     counts = (sheaf.rows, sheaf.doubled, sheaf.roles, sheaf.doubles)
-    return marshal.dumps(("sheaf", fraction, people, broken, warnings, counts), _FORMAT)
+    return marshal.dumps(("sheaf", fraction, people, alike, broken, warnings, counts), _FORMAT)
 
 
 def _unpacked(said: tuple[Any, ...]) -> Sheaf:
-    _, _, people, broken, warnings, (rows, doubled, roles, doubles) = said
+    _, _, people, alike, broken, warnings, (rows, doubled, roles, doubles) = said
+    of = [
+        (language, country, tags, _STATES[state], _REASONS[reason], choice)
+        for language, country, tags, state, reason, choice in alike
+    ]
     found: dict[str, Entry] = {}
-    for (
-        number, text, local, domain, key, name, language, country, tags, state, reason, agreed,
-        fields, cells, mark, choice,
-    ) in people:  # fmt: skip
+    for number, text, local, domain, key, name, like, agreed, fields, cells, mark in people:
+        language, country, tags, state, reason, choice = of[like]
         found[key] = Entry(
             number, Address(text, local, domain), key, name, language, country, tags,
-            _STATES[state], _REASONS[reason], agreed, fields, cells, mark, choice,
+            state, reason, agreed, fields, cells, mark, choice,
         )  # fmt: skip
     return Sheaf(
         found, rows, doubled, roles, doubles,

@@ -68,12 +68,15 @@ UNCHECKED = {"unchecked": "postgresql"}
 and a look at it for every row takes longer than writing the row."""
 
 
-def reference(
-    target: str, *, nullable: bool = False, index: bool = False, info: dict[str, str] | None = None
-) -> Any:
+AT_THE_END: dict[str, Any] = {"deferrable": True, "initially": "DEFERRED"}
+"""Of a foreign key that holds once the transaction ends (docs/adr/0030): thousands of rows go into
+these tables by one statement, and SQLite need not be able to take that one back."""
+
+
+def reference(target: str, *, nullable: bool = False, index: bool = False, **how: Any) -> Any:
     """A reference to another row, which goes when that goes; a nullable one is emptied."""
     gone = "SET NULL" if nullable else "CASCADE"
-    key = ForeignKey(target, ondelete=gone, info=info)
+    key = ForeignKey(target, ondelete=gone, **how)
     return Field(default=None, sa_column=Column(BIG, key, nullable=nullable, index=index))
 
 

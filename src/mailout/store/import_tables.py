@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, ForeignKey
 from sqlmodel import Field, SQLModel
 
-from mailout.store.columns import BIG, UNCHECKED, moment, own_id, table_of
+from mailout.store.columns import AT_THE_END, BIG, UNCHECKED, moment, own_id, table_of
 from mailout.store.tables import metadata
 
 __all__ = ["IMPORT_PERSON", "IMPORT_RUN", "metadata"]
@@ -44,11 +44,15 @@ class ImportPersonRow(SQLModel, table=True):
     # The person first: erasing one looks here by the person.
     __table_args__ = ({"sqlite_with_rowid": False},)
     subscriber_id: int = Field(
-        sa_column=Column(BIG, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True)
+        sa_column=Column(
+            BIG, ForeignKey("subscriber.id", ondelete="CASCADE", **AT_THE_END), primary_key=True
+        )
     )
     import_id: int = Field(
         sa_column=Column(
-            BIG, ForeignKey("import_run.id", ondelete="CASCADE", info=UNCHECKED), primary_key=True
+            BIG,
+            ForeignKey("import_run.id", ondelete="CASCADE", info=UNCHECKED, **AT_THE_END),
+            primary_key=True,
         )
     )
     did: str

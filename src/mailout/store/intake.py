@@ -53,22 +53,23 @@ class NewMember(NamedTuple):
     token: str
 
 
-# CROSS JOIN keeps the order: the keys first, then the index.
-_KNOWN_SQLITE = """SELECT s.address_key, s.id, s.name, s.language, s.country, s.fields,
- p.id, p.state,
- (SELECT group_concat(t.tag, char(31)) FROM subscriber_tag t WHERE t.subscriber_id = s.id)
+# CROSS JOIN keeps the order: the keys first, then the index. What is found comes as one text: for
+# each row of its own the driver would have to wait until the other thread lets it have Python.
+_KNOWN_SQLITE = """SELECT json_group_array(json_array(
+ s.address_key, s.id, s.name, s.language, s.country, s.fields, p.id, p.state,
+ (SELECT group_concat(t.tag, char(31)) FROM subscriber_tag t WHERE t.subscriber_id = s.id)))
  FROM json_each(?) k CROSS JOIN subscriber s ON s.address_key = k.value
  LEFT JOIN subscription p ON p.subscriber_id = s.id AND p.list_id = ?"""
 _KNOWN_POSTGRESQL = """SELECT s.address_key, s.id, s.name, s.language, s.country, s.fields::text,
  p.id, p.state,
  (SELECT string_agg(t.tag, chr(31)) FROM subscriber_tag t WHERE t.subscriber_id = s.id)
  FROM subscriber s LEFT JOIN subscription p ON p.subscriber_id = s.id AND p.list_id = %s
- WHERE s.address_key = ANY(%s)"""
-_SUPPRESSED_SQLITE = """SELECT p.address_key, p.reason
+ WHERE s.address_key = ANY(string_to_array(%s, ','))"""
+_SUPPRESSED_SQLITE = """SELECT json_group_array(json_array(p.address_key, p.reason))
  FROM json_each(?) k CROSS JOIN suppression p ON p.address_key = k.value
  WHERE p.list_id IN ('', ?)"""
 _SUPPRESSED_POSTGRESQL = """SELECT address_key, reason FROM suppression
- WHERE list_id IN ('', %s) AND address_key = ANY(%s)"""
+ WHERE list_id IN ('', %s) AND address_key = ANY(string_to_array(%s, ','))"""
 
 
 # Thousands of keys make PostgreSQL's planner read the whole table of subscriptions for each lot
@@ -234,7 +235,7 @@ def _each(tx: Tx, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
 
 def _asked(
     tx: Tx, address_keys: Sequence[str], list_id: str, sqlite: str, postgresql: str
-) -> Iterable[tuple[Any, ...]]:
+) -> Iterable[Sequence[Any]]:
     # The driver's own rows: those of SQLAlchemy take as long again to be made.
     connection = tx.connection()
     driver: Any = connection.connection.driver_connection
@@ -242,9 +243,10 @@ def _asked(
     for begin in range(0, len(address_keys), _KEYS):
         keys = list(address_keys[begin : begin + _KEYS])
         query, values = (sqlite, (json.dumps(keys), list_id)) if is_sqlite else (
-            postgresql, (list_id, keys)
+            postgresql, (list_id, ",".join(keys))
         )  # fmt: skip
         try:
-            yield from driver.execute(query, values).fetchall()
+            found = driver.execute(query, values).fetchall()
         except dbapi.Error as error:  # said as SQLAlchemy would say it
             raise DBAPIError.instance(query, None, error, dbapi.Error) from error
+        yield from json.loads(found[0][0]) if is_sqlite else found

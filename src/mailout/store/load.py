@@ -70,6 +70,21 @@ def adding(plain: PlainTx, shape: Shape) -> Adding:
     return add_copied
 
 
+def settle(plain: PlainTx) -> None:
+    """Nothing, once it is sure that all rows point to rows that are there: some foreign keys are
+    looked at no sooner. Raises: BadFile."""
+    if plain.dialect.name == "sqlite":
+        if astray := plain.exec_driver_sql("PRAGMA foreign_key_check").first():
+            raise _does_not_fit(astray[0], f"some point to no row of `{astray[2]}`")
+        return
+    try:
+        plain.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
+    except IntegrityError as error:
+        diagnosis = getattr(error.orig, "diag", None)
+        words = getattr(diagnosis, "message_detail", "")
+        raise _does_not_fit(getattr(diagnosis, "table_name", ""), words) from None
+
+
 def begin_numbers(plain: PlainTx, found: Sequence[Shape], last: int) -> None:
     """Nothing, once every table that numbers its rows gives numbers above `last` only."""
     for shape in found:
@@ -125,9 +140,11 @@ def _told(shape: Shape) -> Iterator[None]:
         ValueError,
     ) as error:
         words = str(getattr(error, "orig", error)).strip().splitlines()[0]
-        raise BadFile(
-            f"rows of `{shape.name}` in the backup do not fit into the store: {words}"
-        ) from None
+        raise _does_not_fit(shape.name, words) from None
     except psycopg.OperationalError as error:  # by SQLAlchemy's own way `said_plainly` has it
         words = str(error).strip().splitlines()[0]
         raise TryLater(f"the store cannot be written: {words}") from None
+
+
+def _does_not_fit(table: str, words: str) -> BadFile:
+    return BadFile(f"rows of `{table}` in the backup do not fit into the store: {words}")

@@ -27,6 +27,7 @@ from mailout.core.issue import IssueState
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
 from mailout.store.columns import (
+    AT_THE_END,
     BIG,
     UNCHECKED,
     moment,
@@ -81,7 +82,9 @@ class SubscriberTagRow(SQLModel, table=True):
     __tablename__ = "subscriber_tag"
     __table_args__ = (Index("ix_subscriber_tag_tag_subscriber_id", "tag", "subscriber_id"),)
     subscriber_id: int = Field(
-        sa_column=Column(BIG, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True)
+        sa_column=Column(
+            BIG, ForeignKey("subscriber.id", ondelete="CASCADE", **AT_THE_END), primary_key=True
+        )
     )
     tag: str = Field(primary_key=True)
 
@@ -100,7 +103,7 @@ class SubscriptionRow(SQLModel, table=True):
         {"sqlite_autoincrement": True},
     )
     id: int = own_id()
-    subscriber_id: int = reference("subscriber.id")
+    subscriber_id: int = reference("subscriber.id", **AT_THE_END)
     list_id: str
     state: SubscriptionState = word_of(SubscriptionState, "state")
     token: str = Field(unique=True)
