@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Numeric,
+    Select,
     String,
     and_,
     case,
@@ -37,6 +38,7 @@ Day = Callable[[str], date]
 """From the value of a day in a rule to the day it means now."""
 
 _FEW = 8  # names up to which SQLite sorts out most people before it folds their letters
+_OTHERS = "ikßåǆǉǌǳθω"  # small letters of several large ones
 _TYPES: dict[str, dict[str, tuple[str, ...]]] = {
     "sqlite": {"text": ("text",), "number": ("integer", "real"), "array": ("array",)},
     "postgresql": {"text": ("string",), "number": ("number",), "array": ("array",)},
@@ -45,10 +47,19 @@ _TYPES: dict[str, dict[str, tuple[str, ...]]] = {
 
 def condition(dialect: str, rule: Comparison, day: Day) -> ColumnElement[bool]:
     """The condition on a joined subscriber that a comparison with an own field makes."""
-    return func.coalesce(_condition(dialect, rule, day), false(), type_=Boolean)
+    return func.coalesce(_matches(dialect, rule, day), false(), type_=Boolean)
 
 
-def _condition(dialect: str, rule: Comparison, day: Day) -> ColumnElement[bool]:
+def having(dialect: str, rule: Comparison, day: Day) -> Select[Any]:
+    """The query for the ids of those of whom a comparison with an own field is true."""
+    # Not folded to true or false, of which PostgreSQL would know no better than half and half.
+    found = select(SUBSCRIBER.c.id).where(_matches(dialect, rule, day))
+    if rule.op == "empty":
+        return found
+    return found.where(cast(_fields(), String) != "{}")  # most have none: nothing to be read then
+
+
+def _matches(dialect: str, rule: Comparison, day: Day) -> ColumnElement[bool]:
     if rule.kind is Kind.CHOICES:
         return _several(dialect, rule)
     if rule.kind is Kind.YES_NO:
@@ -70,6 +81,8 @@ def _condition(dialect: str, rule: Comparison, day: Day) -> ColumnElement[bool]:
         return and_(_ordered(kept, rule.op, days), is_text)
     if rule.kind is Kind.TEXT:
         return and_(is_text, text(dialect, kept, rule))
+    if dialect == "sqlite" and not any(value[:1] in ("[", "{") for value in rule.values):
+        return kept.in_(rule.values)  # only a text is like one, or what is written in brackets
     return and_(kept.in_(rule.values), is_text)
 
 
@@ -85,8 +98,9 @@ def text(dialect: str, kept: ColumnElement[str], rule: Comparison) -> ColumnElem
     if rule.op == "contains":
         found = func.instr(folded, small[0]) > 0
         pattern = _pattern(rule.values[0])
-        likely = kept.like(f"%{pattern}%", escape="\\")
-        return and_(likely, found) if pattern.strip("_%") else found
+        if pattern.strip("_%"):
+            return and_(kept.like(f"%{pattern}%", escape="\\"), found)
+        return and_(kept.op("GLOB")(f"*{_in_both_sizes(small[0])}*"), found)
     same = folded.in_(small)
     if len(rule.values) > _FEW:
         return same
@@ -106,6 +120,21 @@ def _pattern(value: str) -> str:
             found.append(letter)
         else:
             found.append("_")
+    return "".join(found)
+
+
+def _in_both_sizes(small: str) -> str:
+    """What SQLite's GLOB, which knows no letters at all, finds every spelling of a text by: slower
+    than LIKE, and the way where there is no letter a-z."""
+    found = []
+    for letter in small.replace("i\u0307", "\0"):
+        large = letter.upper()
+        if letter == "\0":
+            found.append("*")
+        elif letter in _OTHERS or "\u1f80" <= letter <= "\u1fff" or large.lower() != letter:
+            found.append("?")
+        else:
+            found.append(f"[{letter}{large}]" if large != letter or letter in "*?[" else letter)
     return "".join(found)
 
 

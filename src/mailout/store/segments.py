@@ -5,7 +5,8 @@ such field, no delivery) is false, never unknown, so that `not` turns it round e
 
 Tags, history and evidence are sought in two ways that mean the same: where a rule as a whole
 depends on one, by the set of people that have it, so that a database can begin with that;
-else, inside `or` and `not`, person by person.
+else, inside `or` and `not`, person by person. PostgreSQL counts a rule that is one set, or several
+by `or`, by an array of their ids, and looks into no row of a person whom a set answers for.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from sqlalchemy import (
     FromClause,
     Select,
     and_,
+    any_,
     func,
     literal_column,
     not_,
@@ -28,6 +30,7 @@ from sqlalchemy import (
     select,
     text,
     true,
+    union_all,
 )
 
 from mailout.core.segment import (
@@ -97,12 +100,17 @@ def counting(tx: Tx, rule: Rule, scope: Scope) -> Select[Any]:
     while isinstance(rule, Not):
         rule, negated = rule.part, not negated
     people: FromClause = SUBSCRIPTION
-    where = _Compiler(tx, scope).of(rule)
-    if dialect_of(tx) == "sqlite" and _is_of_person(rule):
+    theirs, dialect, compiler = SUBSCRIPTION.c.subscriber_id, dialect_of(tx), _Compiler(tx, scope)
+    if dialect == "postgresql" and _is_of_sets(rule):
+        # An array is sought in the index of the list by one pass: a third of what a join takes.
+        where = theirs == any_(func.array(compiler.set(rule).scalar_subquery()))
+    elif dialect == "sqlite" and _is_of_person(rule):
         # As a set, to begin with: SQLite would else go through the whole list.
-        where = SUBSCRIPTION.c.subscriber_id.in_(select(SUBSCRIBER.c.id).where(where))
-    elif _speaks_of_person(rule):
-        people = SUBSCRIPTION.join(SUBSCRIBER, SUBSCRIPTION.c.subscriber_id == SUBSCRIBER.c.id)
+        where = theirs.in_(select(SUBSCRIBER.c.id).where(compiler.of(rule)))
+    else:
+        where = compiler.of(rule)
+        if _speaks_of_person(dialect, rule):
+            people = SUBSCRIPTION.join(SUBSCRIBER, theirs == SUBSCRIBER.c.id)
     on_list = SUBSCRIPTION.c.list_id == scope.list_id
     number = select(func.count()).select_from(people).where(on_list, where)
     if not negated:
@@ -119,12 +127,29 @@ def _make_room(tx: Tx, rule: Rule) -> None:
         tx.execute(_ROOM)
 
 
-def _speaks_of_person(rule: Rule) -> bool:
+def _is_of_sets(rule: Rule) -> bool:
+    """Whether the people of whom a rule is true can be sought as a set or several, whatever list
+    they are on."""
     match rule:
+        case Or(parts):
+            return all(map(_is_of_sets, parts))
+        case History() | JoinedBy():
+            return True
+        case Comparison():
+            no_tags = rule.kind is Kind.TAGS and rule.op == "empty"
+            return rule.own is not None or not (rule.kind is Kind.JOINED or no_tags)
+        case _:
+            return False
+
+
+def _speaks_of_person(dialect: str, rule: Rule) -> bool:
+    match rule:
+        case Or() if dialect == "postgresql" and _is_of_sets(rule):
+            return False
         case And(parts) | Or(parts):
-            return any(map(_speaks_of_person, parts))
+            return any(_speaks_of_person(dialect, part) for part in parts)
         case Not(part):
-            return _speaks_of_person(part)
+            return _speaks_of_person(dialect, part)
         case Comparison():
             return rule.kind not in _NO_PERSON
         case _:
@@ -132,16 +157,17 @@ def _speaks_of_person(rule: Rule) -> bool:
 
 
 def _is_of_person(rule: Rule) -> bool:
-    """Whether the rule asks for nothing but what everybody has, one value at a time: a set of
-    several comes in no order, which takes longer than to go through the list."""
+    """Whether the rule asks for nothing but what is kept with each person, of what has an index one
+    value at a time: a set of several comes in no order, which takes longer than the list."""
     match rule:
         case And(parts) | Or(parts):
             return all(map(_is_of_person, parts))
         case Not(part):
             return _is_of_person(part)
         case Comparison():
-            own = rule.own is not None or rule.kind in _NO_PERSON
-            return not own and len(rule.values) < 2
+            if rule.own is not None:
+                return True
+            return rule.kind not in _NO_PERSON and len(rule.values) < 2
         case _:
             return False
 
@@ -160,28 +186,53 @@ class _Compiler:
                 return not_(self.of(part, whole=False))
             case And(parts):
                 return and_(*(self.of(part, whole=whole) for part in parts))
+            case Or(parts) if self.dialect == "postgresql" and _is_of_sets(rule):
+                # It asks each set for each person, and need not look at who they are beside that.
+                return or_(*(_has(self.set(part), whole=False) for part in parts))
             case Or(parts):
                 return or_(*(self.of(part, whole=False) for part in parts))
-            case Comparison():
-                return self._comparison(rule, whole)
-            case History():
-                found = past.history(self.tx, rule, self.scope.list_id, self.scope.issue_id)
+            case Comparison() if (found := self._set_of(rule)) is not None:
                 return _has(found, whole)
-            case JoinedBy(source):
-                return _has(past.joined_by(dialect_of(self.tx), source, self.scope.list_id), whole)
+            case Comparison():
+                return self._comparison(rule)
+            case History() | JoinedBy():
+                return _has(self.set(rule), whole)
             case Other():
                 raise AssertionError("a reference was not resolved")
 
-    def _comparison(self, rule: Comparison, whole: bool) -> Condition:
+    @property
+    def dialect(self) -> str:
+        return dialect_of(self.tx)
+
+    def set(self, rule: Rule) -> Select[Any]:
+        """The query for the ids of those of whom a rule `_is_of_sets` is true."""
+        match rule:
+            case Or(parts):
+                sets = union_all(*map(self.set, parts)).subquery()
+                return select(sets.c[0])
+            case History():
+                return past.history(self.tx, rule, self.scope.list_id, self.scope.issue_id)
+            case JoinedBy(source):
+                return past.joined_by(self.dialect, source, self.scope.list_id)
+            case Comparison() if (found := self._set_of(rule)) is not None:
+                return found
+            case Comparison() if rule.own is not None:
+                return own_fields.having(self.dialect, rule, self._day)
+            case _:
+                return select(SUBSCRIBER.c.id).where(self.of(rule))
+
+    def _set_of(self, rule: Comparison) -> Select[Any] | None:
+        """The same for a comparison with what people have several of; None for another."""
+        if rule.own is None and rule.kind is Kind.TAGS and rule.op != "empty":
+            return _tagged().where(SUBSCRIBER_TAG.c.tag.in_(rule.values))
+        return _on_lists(rule.values) if rule.own is None and rule.kind is Kind.LISTS else None
+
+    def _comparison(self, rule: Comparison) -> Condition:
         if rule.own is not None:
             return own_fields.condition(dialect_of(self.tx), rule, self._day)
         match rule.kind:
-            case Kind.TAGS if rule.op == "empty":
+            case Kind.TAGS:  # empty: of none at all
                 return not_(_has(_tagged(), whole=False))
-            case Kind.TAGS:
-                return _has(_tagged().where(SUBSCRIBER_TAG.c.tag.in_(rule.values)), whole)
-            case Kind.LISTS:
-                return _has(_on_lists(rule.values), whole)
             case Kind.JOINED:
                 return self._joined(rule)
         column = SUBSCRIBER.c[rule.field]
@@ -231,7 +282,7 @@ def _has(found: Select[Any], whole: bool) -> Condition:
     theirs: Select[Any] = found.with_only_columns(literal_column("1")).where(
         id_ == SUBSCRIPTION.c.subscriber_id
     )
-    return theirs.correlate(SUBSCRIPTION, SUBSCRIBER).exists()
+    return theirs.correlate(SUBSCRIPTION).exists()
 
 
 def _tagged() -> Select[Any]:
