@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
 
@@ -16,7 +16,7 @@ from mailout.core.site import Site
 from mailout.core.subscription import SubscriptionState
 from mailout.preferences import leaving, moving, rights, settings
 from mailout.preferences.settings import OnList, Settings
-from mailout.store import consents
+from mailout.store import consents, intake, people, roster
 from mailout.store.engine import Store
 from newcomers import Newcomer, actions_of, dump, join, state_of
 from sign_ups import ask, days, mailed, person, requests_kept, token_mailed
@@ -88,6 +88,33 @@ def test_who_leaves_while_their_settings_are_saved_has_left(
     )
     assert state_of(store, anna) is SubscriptionState.UNSUBSCRIBED
     assert [action for action, _ in actions_of(store, anna)] == ["imported", "left"]
+
+
+@pytest.mark.parametrize("what", ["leave", "save", "erase"])
+def test_no_reader_and_import_wait_for_each_other(
+    site: Site, store: Store, anna: Newcomer, what: str
+) -> None:
+    """An import appends evidence before it changes people; a reader's request goes the other way."""
+    before = person(site, store, anna.address)
+    off = Settings(before.name, before.language, {"bulletin": OnList("bulletin", on=False)})
+    asks: dict[str, Callable[[], object]] = {
+        "leave": lambda: leaving.leave(store, site.keys, anna.token, NOW, source="one-click"),
+        "save": lambda: settings.save(site, store, before, off, NOW, RANDOM),
+        "erase": lambda: rights.erase(store, before, NOW),
+    }
+    with ThreadPoolExecutor(1) as beside:
+        with store.writing() as tx:
+            roster.lock(tx)
+            consents.Chain(tx, "bulletin")
+            asked = beside.submit(asks[what])
+            assert wait([asked], timeout=0.5).not_done
+            intake.change_details(tx, [("Anna W.", "de", "", "{}", anna.id)])
+            intake.change_choices(tx, "bulletin", {anna.id: ("text", "")})
+        assert asked.result(30)
+    with store.reading() as tx:
+        assert consents.first_broken(tx, "bulletin") is None
+        found = people.by_id(tx, anna.id)
+    assert found is None if what == "erase" else found is not None and found.name == "Anna W."
 
 
 def test_what_was_opened_by_a_clock_ahead_is_not_open_for_days(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mailout.core.errors import MailoutError, UsageError
 from mailout.core.site import Site
 from mailout.roster import importing
-from mailout.store import consents
+from mailout.store import consents, imports
 from mailout.store.engine import Store
 from newcomers import dump
 from roster_tools import HEAD, NOW, Import, accounted, import_into
@@ -85,6 +85,12 @@ def test_a_crash_leaves_whole_chunks(
     assert report.says == ("went on with import 1, which was broken off",)
     assert report.import_id == 1
     with store.reading() as tx:
+        [run] = imports.listed(tx)  # undone, all of it is
+        assert (run.counts["added"], run.counts["unchanged"], run.counts["rows_read"]) == (
+            25,
+            0,
+            25,
+        )
         assert consents.first_broken(tx, "bulletin") is None
 
 

@@ -230,10 +230,11 @@ def test_the_guide_shows_columns_and_asks(
     assert "needs a terminal" in shell(*words, code=2).err
     monkeypatch.setattr("mailout.cli.subscribers_guide.at_terminal", lambda: True)
     monkeypatch.setattr(console, "at_terminal", lambda: True)
-    answers = "nonsense\nKontakt=email\nWer=name\n\nsigned at the gate\ny\n"
+    answers = "nonsense\nKontakt=email\nNobody=name\nWer=name\n\nsigned at the gate\ny\n"
     monkeypatch.setattr(sys, "stdin", io.StringIO(answers))
     said = shell(*words)
-    assert "no column is called email" in said.err and "Kontakt\temail\tanna@x.org" in said.out
+    assert "no column is called email" in said.err and "has no column `Nobody`" in said.err
+    assert "Kontakt\temail\tanna@x.org" in said.out
     assert "Wer\tname\tAnna\tB" in said.out and "A dry run" in said.out
     assert len(shell("subscribers", "list", "--json").json) == 2
     monkeypatch.setattr(sys, "stdin", io.StringIO("\nsigned\nn\n"))

@@ -190,6 +190,12 @@ def test_mailman_members(bring: Bring, store: Store, site: Site) -> None:
     }  # fmt: skip
 
 
+def test_a_broken_line_of_a_plain_list_harms_no_other(bring: Bring) -> None:
+    report = bring("# members\nanna@x.org\nno address\nBoris <boris@x.org>\n", "members.txt")
+    assert (report.kind, report.added, report.refused_count) == ("list", 2, 1)
+    assert [one.row for one in report.refused] == [3]
+
+
 def test_mailman_roster(bring: Bring, store: Store, site: Site) -> None:
     head = "email,display_name,delivery_mode,delivery_status,role,bounce_score"
     report = bring(

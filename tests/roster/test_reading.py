@@ -59,6 +59,16 @@ def test_the_same_people_in_many_encodings(raw: bytes, encoding: str) -> None:
     assert isinstance(second, Row) and second.cells[0] == "b@example.org"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("named", ["", "utf-16"])
+def test_utf_16_without_a_mark_whose_columns_have_no_ascii_letter(
+    encoding: str, named: str
+) -> None:
+    raw = "Почта;Имя\nanna@example.org;Анна\n".encode(encoding)
+    found = source.inspect(io.BytesIO(raw), "people.csv", named)
+    assert found.encoding == encoding
+
+
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
 def test_the_delimiter_is_that_of_the_header(mark: str) -> None:
     raw = (
@@ -246,7 +256,7 @@ def test_a_map_that_maps_nothing(pair: str) -> None:
     [
         (["name", "phone"], {}, "`name`, `phone`. Say which one holds the address: --map"),
         (["anna@example.org", "Anna"], {}, "the first line holds an address"),
-        (["email", "Email"], {}, "2 columns could be the address"),
+        (["email", "name", "Email"], {}, "2 columns could be the address: `email`, `Email`."),
         (["email"], {"mail": "email"}, "no column `mail`. Did you mean `email`"),
     ],
 )

@@ -7,11 +7,13 @@ import time
 from pathlib import Path
 from threading import Event, Thread, current_thread
 
+import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
-from mailout.core.errors import MailoutError
-from mailout.store.engine import Store, Tx, open_store
+from mailout.core.errors import MailoutError, TryLater
+from mailout.store.engine import Store, Tx, open_store, said_plainly
 from mailout.store.pen import Hand, Here, Pen
 
 
@@ -151,3 +153,9 @@ def test_a_store_that_cannot_be_opened_is_a_clear_error(tmp_path: Path) -> None:
     nowhere = open_store("sqlite:///mailout.db", tmp_path / "gone")
     with pytest.raises(MailoutError, match="cannot be opened"), Pen(nowhere) as pen, pen.writing():
         pen.write(_domain, "a.example.org")
+
+
+def test_two_that_wait_for_each_other_are_no_server_that_is_down() -> None:
+    collided = psycopg.errors.DeadlockDetected("deadlock detected")
+    with pytest.raises(TryLater, match="changing the same people"), said_plainly():
+        raise OperationalError("UPDATE subscriber", None, collided)

@@ -28,25 +28,33 @@ def require_answers(as_json: bool) -> None:
 
 
 def guided(site: Site, order: Order, source: BinaryIO, name: str) -> Order:
-    """The order, with the columns as the person at the terminal wants them."""
+    """The order, with the columns as the person at the terminal wants them. Raises: UsageError
+    for an order that no answer makes right."""
     from mailout.roster import columns, importing
 
-    mapped = dict(order.columns)
+    before = mapped = dict(order.columns)
     while True:
         order = replace(order, columns=mapped)
         try:
             found = importing.look(site, source, name, order)
+        except UsageError as error:
+            if mapped == before:
+                raise
+            note(str(error))  # the last answer names no column of the file: as if it was not given
+            mapped = before
+            continue
         except MailoutError as error:
             note(str(error))
         else:
             _show_columns(found)
+        before = mapped
         answer = click.prompt(
             "Enter to go on, or COLUMN=FIELD to change one", default="", show_default=False,
             err=True,
         ).strip()  # fmt: skip
         try:
             if answer:
-                mapped |= columns.parse_map([answer])
+                mapped = mapped | columns.parse_map([answer])
             else:
                 importing.look(site, source, name, order)
                 return order

@@ -25,6 +25,7 @@ from mailout.core.keys import Keys
 from mailout.core.subscription import SubscriptionState
 from mailout.core.token import LEAVE_LENGTH, read_undo, undo_token
 from mailout.store import consents, events, leaves, people, suppressions
+from mailout.store import roster as stored
 from mailout.store.engine import Store, Tx, Writer
 from mailout.store.people import Subscription
 
@@ -131,6 +132,7 @@ def _write(writer: Writer, first: Mapping[int, Ask], now: datetime) -> set[int]:
     # Whoever appends to several chains takes them in this order.
     asks = sorted(first.values(), key=lambda ask: (ask.found.list_id, ask.found.id))
     with writer.writing() as plain:
+        stored.let_pass(plain)
         found = [ask.found for ask in asks]
         done = leaves.take_off(plain, found, now, wait=len(asks) == 1)
         evidence = [
@@ -152,6 +154,7 @@ def undo(store: Store, keys: Keys, token: str, now: datetime) -> Leaving | None:
     if said is None or not _is_to_undo(store, said.id):
         return None
     with store.writing() as tx:
+        stored.let_pass(tx)
         held = people.subscription(tx, said.id, hold=True)
         if held is None or held.state is not SubscriptionState.UNSUBSCRIBED:
             return None

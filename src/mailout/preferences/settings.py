@@ -25,7 +25,7 @@ from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
 from mailout.core.token import leave_token, link_token, read_session, session_token
 from mailout.preferences.joining import wording_of
-from mailout.store import consents, events, letters, members, people, requests
+from mailout.store import consents, events, letters, members, people, requests, roster
 from mailout.store.engine import Store, Tx
 from mailout.store.requests import Request
 
@@ -212,6 +212,7 @@ def save(
     """
     before = read(site, person)
     with store.writing() as tx:
+        roster.let_pass(tx)
         if (wanted.name, wanted.language) != (person.name, person.language):
             members.change(tx, person.id, name=wanted.name, language=wanted.language)
         for list_id, chosen in wanted.lists.items():

@@ -13,7 +13,7 @@ from datetime import datetime
 from mailout.core.consent import Consent, ConsentAction
 from mailout.core.subscription import SubscriptionState
 from mailout.receive.attribution import Mail
-from mailout.store import consents, events, people
+from mailout.store import consents, events, people, roster
 from mailout.store.engine import Tx
 
 
@@ -22,6 +22,7 @@ def leave(tx: Tx, mail: Mail, now: datetime) -> bool:
     theirs = mail.theirs
     if theirs is None:
         return False
+    roster.let_pass(tx)
     held = people.subscription_of(tx, theirs.subscriber_id, theirs.list_id)
     if held is None or held.state is SubscriptionState.UNSUBSCRIBED:
         return False

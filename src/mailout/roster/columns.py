@@ -250,8 +250,9 @@ def _require_one_address(
     if len(places) == 1:
         return
     if places:
+        rivals = ", ".join(f"`{shown(names[at], 40)}`" for at in places[:20])
         raise BadFile(
-            f"{len(places)} columns could be the address: {listed}",
+            f"{len(places)} columns could be the address: {rivals}",
             where=where,
             fix="Give them different names, or say --map COLUMN=email.",
         )

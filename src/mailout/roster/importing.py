@@ -34,7 +34,17 @@ from mailout.core.errors import UsageError
 from mailout.core.site import Site
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
-from mailout.roster import entry, opening, own, reader, reading, remembering, sheets, statuses
+from mailout.roster import (
+    entry,
+    journal,
+    opening,
+    own,
+    reader,
+    reading,
+    remembering,
+    sheets,
+    statuses,
+)
 from mailout.roster.counting import Counts, ImportReport
 from mailout.roster.entry import NO_CHOICE, Choice, Entry
 from mailout.roster.evidence import Evidence, addresses_in, require_wording
@@ -346,7 +356,10 @@ class _Import:
         if self.import_id:
             with self.store.writing() as tx:
                 intake.narrow(tx)
-                imports.finish(tx, self.import_id, report.counts(), self.evidence.at)
+                counts = report.counts()
+                if self.begun is not None:  # what is in since the first try counts, too
+                    counts = journal.counted(counts, imports.tally(tx, self.import_id))
+                imports.finish(tx, self.import_id, counts, self.evidence.at)
         return report
 
 

@@ -36,6 +36,15 @@ def packed(changes: Changes) -> str:
     return json.dumps(changes, ensure_ascii=False) if changes else "{}"
 
 
+def counted(counts: Mapping[str, int], did: Mapping[str, int]) -> dict[str, int]:
+    """The counts of the last run of an import that was broken off, as those of all its runs: what
+    an earlier one did is on record, and came as unchanged in the last."""
+    added, updated = did.get(ADDED, 0) + did.get(JOINED, 0), did.get(CHANGED, 0)
+    before = added - counts["added"] + updated - counts["updated"]
+    unchanged = max(0, counts["unchanged"] - before)
+    return {**counts, "added": added, "updated": updated, "unchanged": unchanged}
+
+
 def merged(before: Did, later: Did) -> Did:
     """What one import did to a person over two of its chunks.
 

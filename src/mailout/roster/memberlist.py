@@ -23,18 +23,20 @@ _BEHIND = re.compile(r"(\S+@\S+)\s+\((.*)\)")
 
 
 def is_list(source: Source) -> bool:
-    """Whether the first lines are members and nothing else."""
-    seen = 0
+    """Whether the first line is a member, and most of the first ones are: a broken one among them
+    is a row to refuse."""
+    seen, members = 0, 0
     for _, line in text_lines(source):
         text = line.strip()
         if not text or text.startswith("#"):
             continue
-        if not is_address(_split(text)[0]):
-            return False
         seen += 1
+        members += is_address(_split(text)[0])
+        if not members:
+            return False
         if seen == _LOOKED_AT:
             break
-    return seen > 0
+    return members * 2 > seen
 
 
 def read(source: Source) -> Table:

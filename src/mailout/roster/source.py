@@ -21,6 +21,7 @@ from mailout.core.ingest.charset import BOMS, wide
 from mailout.roster.reading import shown
 
 _BLOCK = 1 << 18
+_BEGINNING = 1 << 16  # bytes that tell UTF-16
 _SAMPLE = 400_000  # bytes around letters that are not ASCII: enough to tell how they read
 # Python knows these as encodings of text; no file is written in them.
 _NOT_FILES = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "utf-7"})
@@ -59,12 +60,12 @@ def inspect(file: BinaryIO, shown_as: str, encoding: str = "") -> Source:
     UsageError for an unknown encoding.
     """
     file.seek(0)
-    head = file.read(4)
+    head = file.read(_BEGINNING)
     if encoding:
         found, skip = _named(encoding, head)
     else:
         found, skip = _by_mark(head)
-        found = found or wide(head) or "utf-8"
+        found = found or _wide(head) or "utf-8"
     guessed = False
     try:
         size, sha256 = _scan(file, shown_as, found, skip)
@@ -114,6 +115,16 @@ def _by_mark(head: bytes) -> tuple[str, int]:
     return "", 0
 
 
+def _wide(head: bytes) -> str:
+    """UTF-16 without a mark, as seen by where the zero bytes are; empty if not. The names of the
+    columns may have none, addresses have: of an ASCII character every other byte is zero."""
+    low, high = head[0::2].count(0), head[1::2].count(0)
+    for encoding, zeros, others in (("utf-16-le", high, low), ("utf-16-be", low, high)):
+        if zeros * 20 > len(head) and others * 100 < zeros:
+            return encoding
+    return wide(head)
+
+
 def _named(encoding: str, head: bytes) -> tuple[str, int]:
     try:
         name = codecs.lookup(encoding).name
@@ -132,7 +143,7 @@ def _named(encoding: str, head: bytes) -> tuple[str, int]:
     if skip and (marked == plain or marked.startswith(plain + "-")):
         return marked, skip
     if name == "utf-16":
-        return wide(head) or "utf-16-le", 0
+        return _wide(head) or "utf-16-le", 0
     return {"utf-8-sig": "utf-8", "utf-32": "utf-32-le"}.get(name, name), 0
 
 

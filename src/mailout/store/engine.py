@@ -37,6 +37,7 @@ _PRAGMAS = (
     # 2 MB a connection. A larger one fills up with the store and makes no send faster.
     "PRAGMA cache_size = -2000",
 )
+_COLLIDED = ("40001", "40P01")  # PostgreSQL's words for two that wait for each other
 _LOOK_AGAIN = 0.001  # seconds between two looks whether the other writer has ended
 
 
@@ -240,6 +241,10 @@ def said_plainly() -> Iterator[None]:
         raise TryLater("the store is busy: too many ask at once", fix="Try again.") from error
     except OperationalError as error:
         words = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no reply"
+        if getattr(error.orig, "sqlstate", "") in _COLLIDED:
+            raise TryLater(
+                "the store is busy: somebody else is changing the same people", fix="Try again."
+            ) from error
         if "locked" in words or "busy" in words:
             raise TryLater(
                 "the store is busy: another mailout is writing to it", fix="Try again in a minute."

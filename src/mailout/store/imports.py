@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from mailout.core.consent import ConsentAction
 from mailout.core.event import EventKind
@@ -92,6 +92,12 @@ def finish(tx: Tx, import_id: int, counts: Mapping[str, int], now: datetime) -> 
         .where(IMPORT_RUN.c.id == import_id)
         .values(ended_at=now, counts=dict(counts))
     )
+
+
+def tally(tx: Tx, import_id: int) -> dict[str, int]:
+    """How many people the import has on record, by what it did to them."""
+    did = select(IMPORT_PERSON.c.did, func.count()).where(IMPORT_PERSON.c.import_id == import_id)
+    return {done: number for done, number in tx.execute(did.group_by(IMPORT_PERSON.c.did))}
 
 
 def find(tx: Tx, import_id: int) -> ImportRun | None:

@@ -16,7 +16,7 @@ from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
 from mailout.store import people
 from mailout.store.batch import KEYS, among, chunks, insert_batch
-from mailout.store.engine import Tx
+from mailout.store.engine import PlainTx, Tx
 from mailout.store.tables import (
     DELIVERY,
     DISPATCH,
@@ -103,6 +103,17 @@ def lock(tx: Tx) -> None:
     """
     if tx.get_bind().dialect.name == "postgresql":
         tx.execute(text("LOCK TABLE subscriber IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def let_pass(tx: Tx | PlainTx) -> None:
+    """Nothing, once whoever has the `lock` is done; nobody gets it until this transaction ends.
+
+    First in a transaction that holds a person or a place on a list and then appends evidence: an
+    import appends first, so on PostgreSQL each could wait for what the other has.
+    """
+    plain = tx if isinstance(tx, PlainTx) else tx.connection()
+    if plain.dialect.name == "postgresql":
+        plain.exec_driver_sql("LOCK TABLE subscriber IN ROW EXCLUSIVE MODE")
 
 
 def add_people(tx: Tx, newcomers: Sequence[NewPerson], now: datetime) -> dict[str, int]:
