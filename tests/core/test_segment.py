@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -248,6 +249,8 @@ def test_fields_of_the_list() -> None:
         ("language = kz", "kz", "Write `kk`"),
         ("language = russian", "russian", "not a language code"),
         ("country = Germany", "Germany", "not a country code"),
+        ("country = EN", "EN", "not a country code"),
+        ("not country in (DE, uk)", "uk", "Write `GB`"),
         ("joined > yesterday", "yesterday", "YYYY-MM-DD"),
         ("joined > 2026-02-30", "2026-02-30", "not a date"),
         ("(tag = a", "", "`)` was expected"),
@@ -255,7 +258,10 @@ def test_fields_of_the_list() -> None:
         ("tag in ()", ")", "was expected"),
         ("not", "", "a field was expected"),
         ("segment and", "and", "the name of a segment"),
-        ('tag = "open', '"open', "was expected"),
+        ('tag = "open', '"open', "quote is never closed"),
+        ('tag in (a, "b)', '"b)', "quote is never closed"),
+        ("segment unoins", "unoins", "Did you mean `unions`"),
+        ("not segment Unions", "Unions", "Did you mean `unions`"),
         ("joined > unions", "unions", "`unions` is not a date"),
         ("joined > 30 dayz ago", "dayz ago", "Did you mean `days`"),
         ("joined > some days ago", "some days", "not a number of days"),
@@ -283,7 +289,7 @@ def test_fields_of_the_list() -> None:
 )
 def test_the_caret_stands_under_the_mistake(text: str, under: str, says: str) -> None:
     with pytest.raises(BadRule) as caught:
-        parse(text, "here", VOCABULARY)
+        parse(text, "here", replace(VOCABULARY, segments=frozenset({"unions", "journalists"})))
     message = str(caught.value)
     assert says in message
     first, shown, caret, *_ = message.split("\n")

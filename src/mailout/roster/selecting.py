@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mailout.core.errors import UsageError
-from mailout.core.segment import And, Comparison, Not, Or, Other, Rule
+from mailout.core.segment import And, Comparison, Not, Or, Other, Rule, written
 from mailout.core.site import Site
 from mailout.core.subscription import SubscriptionState
 from mailout.roster import segments
@@ -79,6 +79,13 @@ def chosen(site: Site, selection: Selection) -> Chosen:
         _in_words(selection, list_id, asked),
         _sensitive(site, list_id, asked),
     )
+
+
+def of(site: Site, asked: Asked) -> Chosen:
+    """The people of a segment, or of whom a rule is true, as a selection."""
+    selection = Selection(asked.list_id, asked.name, rule="" if asked.name else written(asked.rule))
+    what = _in_words(selection, asked.list_id, asked)
+    return Chosen(asked.list_id, asked, None, "", what, _sensitive(site, asked.list_id, asked))
 
 
 def _in_words(selection: Selection, list_id: str, asked: Asked | None) -> str:

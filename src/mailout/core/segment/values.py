@@ -6,7 +6,7 @@ import calendar
 import re
 from datetime import date, timedelta
 
-from mailout.core import language
+from mailout.core import country, language
 from mailout.core.address import stored_domain
 from mailout.core.errors import nearest
 from mailout.core.segment.fields import Field, Kind
@@ -17,7 +17,6 @@ YES, NO = "yes", "no"
 
 _AGO = re.compile(r"(\d{1,4}) (day|week|month|year)s? ago")
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?")
-_COUNTRY = re.compile(r"[A-Z]{2}")
 
 
 class BadValue(Exception):
@@ -67,7 +66,9 @@ def _language(typed: str) -> str:
 
 def _country(typed: str) -> str:
     code = typed.upper()
-    if not _COUNTRY.fullmatch(code):
+    if meant := country.MISTAKEN.get(code):
+        raise BadValue(f"`{code}` is no country's code", f"Write `{meant}`.")
+    if code not in country.CODES:
         raise BadValue(f"`{typed}` is not a country code", "Write two letters such as DE.")
     return code
 
