@@ -31,6 +31,7 @@ from mailout.core.segment import (
     resolved,
     written,
 )
+from mailout.core.spelling import composed
 
 VOCABULARY = Vocabulary(
     {
@@ -45,10 +46,12 @@ VOCABULARY = Vocabulary(
 )
 
 # Control characters stand in no value; anything else may, in quotes.
-_text = st.text(max_size=12).filter(
-    lambda text: all(unicodedata.category(letter) != "Cc" for letter in text)
+_text = (
+    st.text(max_size=12)
+    .filter(lambda text: all(unicodedata.category(letter) != "Cc" for letter in text))
+    .map(composed)
 )
-_lower = _text.map(str.lower)
+_lower = _text.map(str.lower).map(composed).map(str.lower)
 _date = (
     st.dates().map(lambda day: day.isoformat())
     | st.sampled_from(["today", "1 day ago", "30 days ago", "2 weeks ago", "18 months ago"])
@@ -285,6 +288,8 @@ def test_fields_of_the_list() -> None:
         ("joined by", "", "a way such as `import`"),
         ('joined by "  "', '"  "', "has a name"),
         ("language is", "", "`empty` was expected"),
+        ("not domain = @example.org", "@example.org", "what stands after the @ alone"),
+        ("domain = anna@example.org", "anna@example.org", "is not a domain"),
     ],
 )
 def test_the_caret_stands_under_the_mistake(text: str, under: str, says: str) -> None:
@@ -299,6 +304,16 @@ def test_the_caret_stands_under_the_mistake(text: str, under: str, says: str) ->
     assert text[caret.index("^") - 2 :].startswith(under)
     if not under:
         assert caret.index("^") - 2 >= len(text.rstrip())
+
+
+def test_letters_in_two_pieces_are_those_in_one() -> None:
+    two, one = "профсоюзны\u0438\u0306", "профсоюзны\u0439"
+    assert parse(f"tag = {two}") == parse(f"tag = {one}")
+    assert parse(f'name contains "{two}"') == Comparison("name", "contains", (one,))
+    skills = "U\u0308bersetzen"
+    assert parse(f"skills = {skills}", "", VOCABULARY) == parse(
+        "skills = Übersetzen", "", VOCABULARY
+    )
 
 
 def test_a_rule_of_several_lines_names_the_line_and_shows_that_alone() -> None:

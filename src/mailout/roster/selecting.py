@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mailout.core.errors import UsageError
 from mailout.core.segment import And, Comparison, Not, Or, Other, Rule, written
 from mailout.core.site import Site
+from mailout.core.spelling import composed
 from mailout.core.subscription import SubscriptionState
 from mailout.roster import segments
 from mailout.roster.segments import Asked
@@ -75,7 +76,7 @@ def chosen(site: Site, selection: Selection) -> Chosen:
         list_id,
         asked,
         selection.state,
-        selection.tag.strip().lower(),
+        composed(selection.tag.strip()).lower(),
         _in_words(selection, list_id, asked),
         _sensitive(site, list_id, asked),
     )

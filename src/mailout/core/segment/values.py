@@ -10,6 +10,7 @@ from mailout.core import country, language
 from mailout.core.address import stored_domain
 from mailout.core.errors import nearest
 from mailout.core.segment.fields import Field, Kind
+from mailout.core.spelling import composed
 
 UNITS = ("day", "week", "month", "year")
 TODAY = "today"
@@ -25,11 +26,12 @@ class BadValue(Exception):
 
 def stored(field: Field, typed: str, lists: tuple[str, ...] = ()) -> str:
     """What was typed as it is stored. Raises: BadValue."""
+    typed = composed(typed)
     match field.kind:
         case Kind.TAGS:
             return typed.lower()
         case Kind.DOMAIN:
-            return stored_domain(typed)
+            return _domain(typed)
         case Kind.LANGUAGE:
             return _language(typed)
         case Kind.COUNTRY:
@@ -64,6 +66,12 @@ def _language(typed: str) -> str:
     return code
 
 
+def _domain(typed: str) -> str:
+    if "@" in typed:
+        raise BadValue(f"`{typed}` is not a domain", "Write what stands after the @ alone.")
+    return stored_domain(typed)
+
+
 def _country(typed: str) -> str:
     code = typed.upper()
     if meant := country.MISTAKEN.get(code):
@@ -75,7 +83,7 @@ def _country(typed: str) -> str:
 
 def _choice(field: Field, typed: str) -> str:
     for choice in field.choices:
-        if choice.casefold() == typed.casefold():
+        if composed(choice).casefold() == typed.casefold():
             return choice
     raise BadValue(f"`{typed}` is not among the choices", nearest(typed, field.choices))
 
