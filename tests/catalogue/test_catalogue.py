@@ -7,9 +7,11 @@ from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 import pytest
+from babel import Locale
 from babel.messages.pofile import read_po
 
 from mailout import catalogue
+from mailout.core import country
 
 LANGUAGES = ("ar", "de", "en", "kk", "ru")
 
@@ -98,3 +100,11 @@ def test_greetings() -> None:
     for code in LANGUAGES:
         assert "Anna" in catalogue.greeting("Anna", code)
         assert "Anna" not in catalogue.greeting("", code)
+
+
+def test_the_countries_are_those_that_have_names() -> None:
+    named = {code for code in Locale("en").territories if len(code) == 2 and code.isalpha()}
+    assert named - {"ZZ"} == country.CODES
+    assert not set(country.MISTAKEN) & country.CODES
+    assert set(country.MISTAKEN.values()) <= country.CODES
+    assert catalogue.is_country("KZ") and not catalogue.is_country("ZZ")

@@ -49,6 +49,30 @@ def test_a_rule_as_json(shell: CommandLine) -> None:
     assert all(isinstance(line, str) for line in found["found_by"])
 
 
+def test_a_keyword_alone_is_a_rule_in_any_case(shell: CommandLine) -> None:
+    shell.import_people(PEOPLE)
+    assert shell("segments", "show", "--rule", "Everyone", "--count").out == "4\n"
+
+
+def test_a_sample_of_a_sensitive_segment_as_json_needs_a_reason(shell: CommandLine) -> None:
+    shell.import_people(PEOPLE)
+    path = shell.root / "lists" / "bulletin.toml"
+    hidden = '[segments.guests]\nrule = "tag = sponsors"\nsensitive = true\n'
+    path.write_text(path.read_text("utf-8") + "\n" + hidden, "utf-8")
+    asked = ("segments", "show", "guests", "--json")
+    assert shell(*asked).json["count"] == 1  # nobody is shown by that
+    rule = ("segments", "show", "--rule", "tag = sponsors", "--json", "--sample", "1")
+    for words in ((*asked, "--sample", "1"), rule):
+        assert "bulletin/guests" in shell(*words, code=2).err
+    assert shell("exports", "--json").json == []
+    shown = shell(*asked, "--sample", "9", "--reason", "the board asked").json
+    assert shown["sample"] == ["clara@x.org"]
+    (kept,) = shell("exports", "--json").json
+    assert (kept["what"], kept["form"]) == ("segment bulletin/guests", "JSON")
+    assert (kept["rows"], kept["reason"]) == (1, "the board asked")
+    assert shell("segments", "show", "unions", "--json", "--sample", "1").json["sample"]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
@@ -57,6 +81,8 @@ def test_a_rule_as_json(shell: CommandLine) -> None:
         (("--rule", "language = kz"), 1, "  language = kz\n             ^\nWrite `kk`."),
         (("--rule", "received(w47)"), 1, "the issue `w47`, and there is none"),
         (("--rule", "unoins"), 2, "no segment `unoins`. Did you mean `unions`?"),
+        (("--rule", "tag = a or segment unoins"), 1, "column 20: there is no segment `unoins`"),
+        (("--rule", "not"), 1, "--rule, column 4: the rule ends here"),
         (("--rule", "tag = a", "--list", "bulletn"), 2, "Did you mean `bulletin`?"),
         (("unions", "--rule", "tag = a"), 2, "one of the two"),
         ((), 2, "name a segment"),

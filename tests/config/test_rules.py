@@ -104,7 +104,7 @@ def test_two_lists_mean_the_same_by_a_field(site_root: Path) -> None:
         ("branch = raill", "column 10: `raill` is not among the choices"),
         ("age = rail", "column 7: `rail` is not a number"),
         ("list = pres", "there is no list `pres`"),
-        ("segment unoins", "no segment `unoins`. Did you mean `unions`?"),
+        ("segment unoins", "column 9: there is no segment `unoins`\n"),
         ("not segment odd", "segments go in a circle: odd -> odd"),
         ("segment even", "segments go in a circle: odd -> even -> odd"),
     ],

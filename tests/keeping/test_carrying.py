@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from mailout.config.site import read_site
 from mailout.core.address import Address
@@ -20,8 +21,9 @@ from mailout.core.suppression import SuppressionReason
 from mailout.keeping.backup import make
 from mailout.keeping.carrying import old_store
 from mailout.keeping.restoring import Restored, restore
-from mailout.store import chain, consents, erasure, members, people, suppressions
+from mailout.store import chain, consents, erasure, members, partners, people, suppressions
 from mailout.store.engine import Store, open_store
+from mailout.store.roster_tables import PARTNER_HASH
 
 NOW = datetime(2026, 11, 24, 18, 30, tzinfo=UTC)
 LATER = NOW + timedelta(days=2)
@@ -129,6 +131,31 @@ def test_the_old_store_tells_who_must_not_be_mailed(
         ConsentAction.LEFT,
         "restore, from the old store",
     )
+
+
+def test_domains_and_what_partners_told_are_carried_over(
+    site: Site, store: Store, file: Path, target: Path
+) -> None:
+    with store.writing() as tx:
+        suppressions.add_domain(tx, "works.example.org", LATER, evidence="they read along")
+        suppressions.add_domain(tx, "example.org", LATER, list_id="bulletin")
+        partners.begin(tx, "riverside")
+        partners.add_hashes(tx, "riverside", ["a" * 64, "b" * 64], LATER)
+    carried = _restore(file, target, store).carried
+    assert carried is not None
+    assert carried.suppressed == {"by hand": 2}
+    again = open_store("sqlite:///mailout.db", target)
+    with again.reading() as tx:
+        held = suppressions.domains(tx)
+        hashes = dict(tx.execute(select(PARTNER_HASH.c.hash, PARTNER_HASH.c.at)).all())
+        found = suppressions.among(tx, [_key(site, "anna")], "bulletin")
+    again.close()
+    assert [(one.domain, one.list_id, one.evidence, one.at) for one in held] == [
+        ("example.org", "bulletin", "", LATER),
+        ("works.example.org", "", "they read along", LATER),
+    ]
+    assert hashes == {"a" * 64: LATER, "b" * 64: LATER}
+    assert list(found) == [_key(site, "anna")]
 
 
 def test_nobody_is_brought_back(site: Site, store: Store, file: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from mailout.core.address import Address
 from mailout.core.errors import UsageError
 from mailout.core.mailing_list import SegmentSettings
 from mailout.core.site import Site
+from mailout.core.spelling import composed
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
 from mailout.roster import exporting
@@ -133,7 +134,7 @@ _name = st.text(
         blacklist_characters="\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069",
     ),
     max_size=20,
-).map(str.strip) | st.text(alphabet=DANGEROUS[:4] + DANGEROUS[7:] + "'ab", max_size=6)
+).map(str.strip).map(composed) | st.text(alphabet=DANGEROUS[:4] + DANGEROUS[7:] + "'ab", max_size=6)
 _tag = st.text(alphabet="abcäя -=+@'._", min_size=1, max_size=8).map(
     lambda tag: tag.strip(" '").lower()
 )

@@ -72,6 +72,14 @@ def test_a_whole_person(take: Import, store: Store, site: Site) -> None:
     assert evidence.source.startswith("import:people.csv sha256:") and len(evidence.source) == 41
 
 
+def test_letters_in_two_pieces_are_kept_in_one(take: Import, store: Store, site: Site) -> None:
+    two, one = "профсоюзны\u0438\u0306", "профсоюзны\u0439"
+    for spelling in (two, one):
+        take(f"email,name,tags,fields.city\nanna@example.org,{spelling},{spelling},{spelling}\n")
+        anna = person(store, site, "anna@example.org")
+        assert (anna.name, anna.tags, dict(anna.fields)) == (one, (one,), {"city": one})
+
+
 def test_importing_again_writes_nothing(take: Import, store: Store) -> None:
     file = HEAD + "a@x.org,A,ru,KZ,t,\nb@x.org,,,,,paused\nc@x.org,C,,,,unsubscribed\n"
     assert accounted(take(file)).added == 3

@@ -57,14 +57,18 @@ def test_a_suppression_of_one_list_leaves_the_others(
         by_hand = dict.fromkeys(keys, SuppressionReason.BY_HAND)
         assert suppressions.among(tx, keys, "press") == by_hand
         assert suppressions.among(tx, keys, "bulletin") == {}
-    with pytest.raises(MailoutError, match="not suppressed on all lists"):
-        suppressing.lift(site, store, BORIS, NOW)
+    for what in (BORIS, "works.example.org"):
+        with pytest.raises(MailoutError, match="not suppressed on all lists") as caught:
+            suppressing.lift(site, store, what, NOW)
+        assert "say `--list press`" in caught.value.fix
 
 
 def test_a_domain_in_another_script_is_one(site: Site, store: Store, take: Import) -> None:
     take("email\nинфо@письмо.рф\n")
     suppressing.add(site, store, "ПИСЬМО.рф", NOW)
     assert audience(site, store).total == 0
+    with pytest.raises(MailoutError, match="Its domain is"):
+        suppressing.lift(site, store, "инфо@ПИСЬМО.рф", NOW)
 
 
 @pytest.mark.parametrize("word", ["no domain", "a@b@c", "", "anna@", "-x"])

@@ -9,7 +9,6 @@ Standards: GNU gettext `Plural-Forms`, CLDR (through babel).
 from __future__ import annotations
 
 import io
-import re
 from datetime import date, datetime
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
@@ -20,9 +19,9 @@ from babel.dates import format_date, get_timezone_gmt
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
+from mailout.core import country
 from mailout.core.language import normal
 
-_COUNTRY = re.compile(r"[A-Z]{2}")
 _FOLDER = files("mailout") / "locales"
 _INSIDE = ("LC_MESSAGES", "mailout.po")
 
@@ -67,10 +66,9 @@ def language_name(code: str) -> str:
     return name[:1].upper() + name[1:] if name else code
 
 
-@cache
 def is_country(code: str) -> bool:
     """Whether there is a country of that code (ISO 3166-1, as CLDR has it)."""
-    return bool(_COUNTRY.fullmatch(code)) and code in Locale("en").territories and code != "ZZ"
+    return code in country.CODES
 
 
 def country_name(code: str, language: str) -> str:

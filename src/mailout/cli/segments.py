@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 import click
 
 from mailout.cli.console import JSON, as_json, opened, read_site, say, table
+from mailout.cli.subscribers_people import REASON
 from mailout.core.errors import UsageError
 from mailout.core.site import Site
-from mailout.roster import segments
+from mailout.roster import exporting, segments, selecting
+from mailout.roster.exporting import Form
 from mailout.roster.segments import Asked, Count, Explanation
 
 
@@ -50,6 +53,7 @@ def list_(context: click.Context, as_json_: bool) -> None:
 @click.option("--count", "only_count", is_flag=True, help="Only how many an issue would go to.")
 @click.option("--sample", type=click.IntRange(1, 1000), help="So many people, picked by chance.")
 @click.option("--explain", is_flag=True, help="The rule in words, its parts with their people.")
+@REASON
 @JSON
 @click.pass_context
 def show(
@@ -60,6 +64,7 @@ def show(
     only_count: bool,
     sample: int | None,
     explain: bool,
+    reason: str,
     as_json_: bool,
 ) -> None:
     """Show a segment: its rule, who an issue would go to now, and who is left out and why.
@@ -72,10 +77,17 @@ def show(
     """
     site = read_site(context)
     asked = _asked(site, name, rule, list_id)
+    chosen = selecting.of(site, asked)
+    to_log = bool(sample and as_json_ and chosen.sensitive)
+    if to_log:
+        exporting.require_reason(chosen, reason)
     with opened(site) as store:
         count = segments.count_of(site, store, asked)
         people = segments.sample_of(site, store, asked, sample) if sample else []
         explanation = segments.explain_rule(site, store, asked) if explain else None
+        if to_log:
+            with exporting.logged(store, chosen, Form.JSON, reason, _now) as log:
+                log.rows = len(people)
     if as_json_:
         value = _as_object(count, str(count.segment) if asked.name else None)
         if sample:
@@ -137,3 +149,7 @@ def _as_object(count: Count, name: str | None) -> dict[str, object]:
         "by_language": dict(count.by_language),
         "left_out": dict(count.left_out),
     }
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

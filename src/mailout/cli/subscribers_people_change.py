@@ -13,7 +13,7 @@ from mailout.cli.console import JSON, as_json, local, note, opened, read_site, s
 from mailout.cli.subscribers_import import consented
 from mailout.cli.subscribers_people import as_object
 from mailout.core.errors import UsageError
-from mailout.roster import editing, merging, people
+from mailout.roster import editing, merging, people, story
 from mailout.roster.editing import Change
 from mailout.roster.merging import Merge
 from mailout.roster.people import Newcomer
@@ -81,8 +81,7 @@ def edit_(
     if as_json_:
         as_json(as_object(person))
         return
-    held = ", ".join(f"{key} = {value}" for key, value in person.fields.items())
-    known = (person.name, person.language, person.country, held)
+    known = (person.name, person.language, person.country, story.fields_told(person))
     say(f"{person.address}: {'; '.join(filter(None, known)) or 'nothing else is known'}")
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from mailout.core.errors import UsageError, nearest
-from mailout.core.segment import Kind, Other, Rule, Vocabulary, own_field, resolved
+from mailout.core.segment import KEYWORDS, Kind, Other, Rule, Vocabulary, own_field, resolved
 from mailout.core.segment import parse as parse_rule
 from mailout.core.standing import BounceSettings
 
@@ -129,7 +129,7 @@ class MailingList:
             name: own_field(Kind(one.type), one.choices)
             for name, one in self.settings.fields.items()
         }
-        return Vocabulary(own, self.lists)
+        return Vocabulary(own, self.lists, frozenset(self.settings.segments))
 
     def rule(self, segment: str) -> Rule:
         """The rule of one of the list's segments. Raises: UsageError naming the nearest one."""
@@ -151,7 +151,7 @@ class MailingList:
         name = text.strip().removeprefix(f"{self.id}/")
         if name in self.settings.segments:
             rule: Rule = Other(name)
-        elif name.replace("-", "").isalnum() and name != "everyone":
+        elif name.replace("-", "").isalnum() and name.lower() not in KEYWORDS:
             rule = self.rule(name)  # a word alone is the name of a segment, and there is none
         else:
             rule = parse_rule(text, where, self.vocabulary)

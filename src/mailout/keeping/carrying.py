@@ -15,7 +15,16 @@ from mailout.core.consent import Consent, ConsentAction
 from mailout.core.errors import UsageError
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
-from mailout.store import carrying, consents, erasure, leaves, people, schema, suppressions
+from mailout.store import (
+    carrying,
+    consents,
+    erasure,
+    leaves,
+    partners,
+    people,
+    schema,
+    suppressions,
+)
 from mailout.store.engine import Store, Tx, open_store
 
 _SOURCE = "restore, from the old store"
@@ -23,7 +32,8 @@ _SOURCE = "restore, from the old store"
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """How many subscriptions were left and people erased, and suppressions added by reason."""
+    """How many subscriptions were left and people erased, and suppressions added by reason, those
+    of domains with those by hand."""
 
     left: int
     erased: int
@@ -66,6 +76,14 @@ def carry(old: Store, tx: Tx, now: datetime) -> Carried:
                     evidence=one.evidence,
                 )
                 added[str(one.reason)] += 1
+        for held in carrying.suppressed_domains(before):
+            if suppressions.add_domain(
+                tx, held.domain, held.at, list_id=held.list_id, evidence=held.evidence
+            ):
+                added[str(SuppressionReason.BY_HAND)] += 1
+        for partner, hashes in carrying.partner_hashes(before):
+            partners.begin(tx, partner)
+            partners.add_dated(tx, partner, hashes)
     return Carried(left, erased, added)
 
 

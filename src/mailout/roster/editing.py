@@ -9,6 +9,7 @@ from datetime import datetime
 
 from mailout.core.errors import MailoutError, UsageError
 from mailout.core.site import Site
+from mailout.core.spelling import composed
 from mailout.core.subscriber import Subscriber
 from mailout.roster import details, entry, evidence
 from mailout.roster.people import found
@@ -39,7 +40,7 @@ def edit(site: Site, store: Store, address: str, change: Change) -> Subscriber:
     """
     values: dict[str, object] = {}
     if change.name is not None:
-        values["name"] = change.name.strip()
+        values["name"] = composed(change.name.strip())
         if why := entry.harm(change.name.strip(), "this"):
             raise UsageError(why, where="the name")
     if change.language is not None:

@@ -18,6 +18,7 @@ from mailout.core import frequency
 from mailout.core.address import Address
 from mailout.core.errors import UsageError
 from mailout.core.message import BadHeader, safe
+from mailout.core.spelling import composed
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
 from mailout.roster.reading import shown
@@ -114,7 +115,7 @@ def unquoted(cell: str) -> str:
 def split_tags(cells: Iterable[str]) -> frozenset[str]:
     """Tags as stored: split at `;` and `,`, lower case, no white space or quotes around."""
     found = (_OUTER.sub("", part) for cell in cells for part in re.split("[;,]", cell))
-    return frozenset(tag.lower() for tag in found if tag)
+    return frozenset(composed(tag).lower() for tag in found if tag)
 
 
 def given_tags(typed: Iterable[str]) -> frozenset[str]:

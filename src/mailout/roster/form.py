@@ -20,6 +20,7 @@ from mailout.core.address import BadAddress, Parser
 from mailout.core.edition import CHOICES
 from mailout.core.frequency import Frequency
 from mailout.core.segment import RESERVED, Field
+from mailout.core.spelling import composed
 from mailout.roster import own, statuses
 from mailout.roster.columns import Columns
 from mailout.roster.entry import NO_CHOICE, Choice, Entry, harm, narrowed, tags_of, unquoted
@@ -159,6 +160,8 @@ class Form:
         if not name and self.parts:
             name = " ".join(filter(None, (unquoted(cells[at]).strip() for at in self.parts)))
         plain = name.isascii() and name.isprintable() and "=?" not in name and len(name) < 70
+        if not plain:
+            name = composed(name)
         why = "" if plain else harm(name, "the name")
         if "=?" in typed or not typed.isascii():
             why = harm(address.text, "the address") or why

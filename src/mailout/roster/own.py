@@ -22,6 +22,7 @@ from datetime import date
 
 from mailout.core.segment import Field, Kind
 from mailout.core.site import Site
+from mailout.core.spelling import composed
 from mailout.roster.entry import harm
 from mailout.roster.reading import shown
 from mailout.roster.statuses import yes
@@ -42,7 +43,7 @@ def declared(site: Site) -> dict[str, Field]:
 def value(cell: str, field: Field | None) -> object:
     """The value of a cell; None for a field that nobody declared. Raises: ValueError, saying why
     the cell cannot be one."""
-    text = cell.strip()
+    text = composed(cell.strip())
     match field.kind if field is not None else Kind.TEXT:
         case Kind.NUMBER:
             return _number(text)
@@ -81,7 +82,7 @@ def _day(text: str) -> str:
 
 
 def _folded(field: Field | None) -> Mapping[str, str]:
-    return {choice.casefold(): choice for choice in (field.choices if field else ())}
+    return {composed(choice).casefold(): choice for choice in (field.choices if field else ())}
 
 
 def _choice(text: str, choices: Mapping[str, str]) -> str:

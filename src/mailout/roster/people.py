@@ -11,6 +11,7 @@ from mailout.core.consent import Consent, ConsentAction
 from mailout.core.errors import MailoutError, UsageError
 from mailout.core.event import EventKind
 from mailout.core.site import Site
+from mailout.core.spelling import composed
 from mailout.core.subscriber import Subscriber
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
@@ -130,7 +131,9 @@ def tag(
         raise UsageError(f"`{both[0]}` cannot be added and removed at once")
     with store.writing() as tx:
         person = found(tx, site, address)
-        stored.change_tags(tx, person.id, given, taken)
+        # One may be kept with its letters in pieces, from before that was minded.
+        gone = {one for one in person.tags if composed(one) in taken}
+        stored.change_tags(tx, person.id, given, gone)
         return found(tx, site, address)
 
 
@@ -264,7 +267,7 @@ def found(tx: Tx, site: Site, address: str) -> Subscriber:
 def _entry(site: Site, newcomer: Newcomer) -> Entry:
     key = key_of(site, newcomer.address)
     code, country = language_of(newcomer.language), country_of(newcomer.country)
-    address, name = Address.parse(newcomer.address), newcomer.name.strip()
+    address, name = Address.parse(newcomer.address), composed(newcomer.name.strip())
     for what, value in (("the address", address.text), ("the name", name)):
         if why := entry.harm(value, "this"):
             raise UsageError(why, where=what)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mailout.core.errors import UsageError
-from mailout.core.segment import And, Comparison, Not, Or, Other, Rule
+from mailout.core.segment import And, Comparison, Not, Or, Other, Rule, written
 from mailout.core.site import Site
+from mailout.core.spelling import composed
 from mailout.core.subscription import SubscriptionState
 from mailout.roster import segments
 from mailout.roster.segments import Asked
@@ -75,10 +76,17 @@ def chosen(site: Site, selection: Selection) -> Chosen:
         list_id,
         asked,
         selection.state,
-        selection.tag.strip().lower(),
+        composed(selection.tag.strip()).lower(),
         _in_words(selection, list_id, asked),
         _sensitive(site, list_id, asked),
     )
+
+
+def of(site: Site, asked: Asked) -> Chosen:
+    """The people of a segment, or of whom a rule is true, as a selection."""
+    selection = Selection(asked.list_id, asked.name, rule="" if asked.name else written(asked.rule))
+    what = _in_words(selection, asked.list_id, asked)
+    return Chosen(asked.list_id, asked, None, "", what, _sensitive(site, asked.list_id, asked))
 
 
 def _in_words(selection: Selection, list_id: str, asked: Asked | None) -> str:

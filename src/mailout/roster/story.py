@@ -8,7 +8,7 @@ from datetime import datetime
 from mailout.core.consent import ConsentAction
 from mailout.core.delivery import DeliveryState, reply_line
 from mailout.core.frequency import DIGESTS, MISSED, Frequency, digest_of
-from mailout.core.subscriber import Membership
+from mailout.core.subscriber import Membership, Subscriber
 from mailout.core.subscription import SubscriptionState
 from mailout.roster import journal
 from mailout.roster.people import Record
@@ -57,8 +57,8 @@ def told(record: Record, at: Callable[[datetime], str]) -> Iterator[str]:
     for domain in record.domains:
         where = f"the list {domain.list_id}" if domain.list_id else "all lists"
         yield f"  Their domain is suppressed on {where} since {at(domain.at)}."
-    if held := {key: value for key, value in person.fields.items() if key != "signatory"}:
-        yield "  " + ", ".join(f"{key}: {_plainly(value)}" for key, value in held.items())
+    if held := fields_told(person):
+        yield f"  {held}"
     if person.bounce_paused_at:
         yield f"  Paused since {at(person.bounce_paused_at)}: mail to the address came back."
     for member in person.memberships:
@@ -107,6 +107,12 @@ def told(record: Record, at: Callable[[datetime], str]) -> Iterator[str]:
         yield "Notes:"
     for note in record.notes:
         yield f"  {at(note.at)} ({note.id}) {note.text}"
+
+
+def fields_told(person: Subscriber) -> str:
+    """What the lists' own fields hold of a person, on one line; may be empty."""
+    held = {key: value for key, value in person.fields.items() if key != "signatory"}
+    return ", ".join(f"{key}: {_plainly(value)}" for key, value in held.items())
 
 
 def _plainly(value: object) -> str:

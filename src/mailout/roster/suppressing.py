@@ -81,11 +81,11 @@ def lift(site: Site, store: Store, typed: str, now: datetime, list_id: str = "")
     with store.writing() as tx:
         if asked.domain:
             if not suppressions.lift_domain(tx, asked.domain, list_id):
-                raise _is_not(tx, asked, list_id)
+                raise _is_not(tx, site, asked, list_id)
             return
         held = suppressions.of_key(tx, asked.key, [list_id])
         if not held:
-            raise _is_not(tx, asked, list_id)
+            raise _is_not(tx, site, asked, list_id)
         for one in held:
             if why := why_not_lifted(one.reason):
                 raise MailoutError(
@@ -102,13 +102,20 @@ def lift(site: Site, store: Store, typed: str, now: datetime, list_id: str = "")
             suppressions.add(tx, asked.key, SuppressionReason.MERGED, held[0].at)
 
 
-def _is_not(tx: Tx, asked: Meant, list_id: str) -> MailoutError:
+def _is_not(tx: Tx, site: Site, asked: Meant, list_id: str) -> MailoutError:
+    """The error of who lifts what is not there; it says where there is one."""
     where = f"on the list `{list_id}`" if list_id else "on all lists"
-    fix = ""
+    domain = asked.domain or Address.parse(asked.typed).domain
     if asked.key:
-        domain = asked.typed.rpartition("@")[2]
-        if suppressions.domain_is_held(tx, domain.lower(), list_id):
-            fix = f"Its domain is: `mailout suppressions lift {domain}`."
+        elsewhere = [one.list_id for one in suppressions.of_key(tx, asked.key, ["", *site.lists])]
+    else:
+        elsewhere = [one.list_id for one in suppressions.of_domain(tx, domain)]
+    fix = ""
+    if elsewhere:
+        ways = [f"`--list {one}`" if one else "no `--list`" for one in elsewhere]
+        fix = f"It is elsewhere: say {' or '.join(ways)}."
+    elif asked.key and suppressions.domain_is_held(tx, domain, list_id):
+        fix = f"Its domain is: `mailout suppressions lift {asked.typed.rpartition('@')[2]}`."
     return MailoutError(f"is not suppressed {where}", where=shown(asked.typed), fix=fix)
 
 

@@ -12,6 +12,8 @@ from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
 from mailout.store.batch import KEYS
 from mailout.store.engine import Tx
+from mailout.store.roster_tables import PARTNER, PARTNER_HASH, SUPPRESSED_DOMAIN
+from mailout.store.suppressions import HeldDomain
 from mailout.store.tables import SUBSCRIPTION, SUPPRESSION
 
 
@@ -58,6 +60,29 @@ def suppressed(tx: Tx) -> Iterator[Suppressed]:
         for row in rows:
             yield Suppressed(row.address_key, row.list_id, row.reason, row.evidence, row.at)
         after = rows[-1].id
+
+
+def suppressed_domains(tx: Tx) -> list[HeldDomain]:
+    """All domains nobody in which is mailed; `people` are not counted."""
+    rows = tx.execute(select(SUPPRESSED_DOMAIN).order_by(SUPPRESSED_DOMAIN.c.domain)).all()
+    return [HeldDomain(row.domain, row.list_id, row.evidence, row.at, 0) for row in rows]
+
+
+def partner_hashes(tx: Tx) -> Iterator[tuple[str, Sequence[tuple[str, datetime]]]]:
+    """The hashes that came from each partner, with their moments, a page at a time."""
+    for name in tx.scalars(select(PARTNER.c.name).order_by(PARTNER.c.name)).all():
+        after = ""
+        while True:
+            rows = tx.execute(
+                select(PARTNER_HASH.c.hash, PARTNER_HASH.c.at)
+                .where(PARTNER_HASH.c.partner == name, PARTNER_HASH.c.hash > after)
+                .order_by(PARTNER_HASH.c.hash)
+                .limit(KEYS)
+            ).all()
+            if not rows:
+                break
+            yield name, [(row.hash, row.at) for row in rows]
+            after = rows[-1].hash
 
 
 def is_known(tx: Tx, one: Suppressed) -> bool:

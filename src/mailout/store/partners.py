@@ -67,9 +67,14 @@ def begin(tx: Tx, name: str) -> int:
 def add_hashes(tx: Tx, name: str, hashes: Iterable[str], now: datetime) -> None:
     """Nothing, once these hashes have come from a partner who is known; those that came earlier
     keep their moment. Everybody is to be held against them: `catch_up`."""
+    add_dated(tx, name, [(one, now) for one in hashes])
+
+
+def add_dated(tx: Tx, name: str, hashes: Iterable[tuple[str, datetime]]) -> None:
+    """As `add_hashes`, for hashes each of which has a moment of its own at which it came."""
     # First of all, so that nobody who is at it says afterwards that everybody was looked at.
     tx.execute(update(PARTNER).where(PARTNER.c.name == name).values(seen_to=0))
-    rows = [{"partner": name, "hash": one, "at": now} for one in hashes]
+    rows = [{"partner": name, "hash": one, "at": at} for one, at in hashes]
     batch.insert_batch(tx, PARTNER_HASH, rows, skip_known=True)
 
 

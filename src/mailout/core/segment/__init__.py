@@ -20,6 +20,7 @@ other segments in; the store makes one query of it, and no text of a rule is par
 
 from mailout.core.segment.fields import (
     FIELDS,
+    KEYWORDS,
     OWN_KINDS,
     RESERVED,
     Field,
@@ -47,6 +48,7 @@ from mailout.core.segment.writing import in_words, written
 
 __all__ = [
     "FIELDS",
+    "KEYWORDS",
     "OWN_KINDS",
     "RESERVED",
     "And",

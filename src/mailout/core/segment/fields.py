@@ -103,11 +103,13 @@ def own_field(kind: Kind, choices: tuple[str, ...] = ()) -> Field:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What the rules of a list may name: its own `fields` beside those of everybody, and the
-    lists of the site. Empty `lists`: any name is taken, as where there is no site."""
+    """What the rules of a list may name: its own `fields` beside those of everybody, the lists of
+    the site, and its `segments`. Empty `lists`, None for `segments`: any name is taken, as where
+    there is no site."""
 
     fields: Mapping[str, Field] = field(default_factory=dict)
     lists: tuple[str, ...] = ()
+    segments: frozenset[str] | None = None
 
     def field(self, name: str) -> Field | None:
         return FIELDS.get(name) or self.fields.get(name)

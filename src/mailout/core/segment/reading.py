@@ -84,11 +84,19 @@ class _Parser:
         if self._took("everyone"):
             return Everyone()
         if self._took("segment"):
-            return Other(self._value("the name of a segment"))
+            return self._other()
         for what in HISTORY:
             if self._took(what):
                 return self._history(what)
         return self._comparison()
+
+    def _other(self) -> Rule:
+        """`segment unions`, the first word being read."""
+        token = self._peek()
+        name, known = self._value("the name of a segment"), self.vocabulary.segments
+        if known is not None and name not in known:
+            self._refuse(f"there is no segment `{name}`", nearest(name, known), at=token)
+        return Other(name)
 
     def _history(self, what: str) -> Rule:
         """`received(last 3 issues)`, the word being read."""
@@ -244,5 +252,8 @@ class _Parser:
         return self.tokens[self.next]
 
     def _refuse(self, why: str, fix: str = "", at: Token | None = None) -> NoReturn:
-        place = (at or self._peek()).at
+        token = at or self._peek()
+        if token.kind == "bad" and token.text == '"':
+            why, fix = "this quote is never closed", 'Write another `"` behind the value.'
+        place = token.at
         raise BadRule(why, text=self.text, at=place, where=self.where, fix=fix)

@@ -6,10 +6,11 @@ import calendar
 import re
 from datetime import date, timedelta
 
-from mailout.core import language
+from mailout.core import country, language
 from mailout.core.address import stored_domain
 from mailout.core.errors import nearest
 from mailout.core.segment.fields import Field, Kind
+from mailout.core.spelling import composed
 
 UNITS = ("day", "week", "month", "year")
 TODAY = "today"
@@ -17,7 +18,6 @@ YES, NO = "yes", "no"
 
 _AGO = re.compile(r"(\d{1,4}) (day|week|month|year)s? ago")
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?")
-_COUNTRY = re.compile(r"[A-Z]{2}")
 
 
 class BadValue(Exception):
@@ -26,11 +26,12 @@ class BadValue(Exception):
 
 def stored(field: Field, typed: str, lists: tuple[str, ...] = ()) -> str:
     """What was typed as it is stored. Raises: BadValue."""
+    typed = composed(typed)
     match field.kind:
         case Kind.TAGS:
             return typed.lower()
         case Kind.DOMAIN:
-            return stored_domain(typed)
+            return _domain(typed)
         case Kind.LANGUAGE:
             return _language(typed)
         case Kind.COUNTRY:
@@ -65,16 +66,24 @@ def _language(typed: str) -> str:
     return code
 
 
+def _domain(typed: str) -> str:
+    if "@" in typed:
+        raise BadValue(f"`{typed}` is not a domain", "Write what stands after the @ alone.")
+    return stored_domain(typed)
+
+
 def _country(typed: str) -> str:
     code = typed.upper()
-    if not _COUNTRY.fullmatch(code):
+    if meant := country.MISTAKEN.get(code):
+        raise BadValue(f"`{code}` is no country's code", f"Write `{meant}`.")
+    if code not in country.CODES:
         raise BadValue(f"`{typed}` is not a country code", "Write two letters such as DE.")
     return code
 
 
 def _choice(field: Field, typed: str) -> str:
     for choice in field.choices:
-        if choice.casefold() == typed.casefold():
+        if composed(choice).casefold() == typed.casefold():
             return choice
     raise BadValue(f"`{typed}` is not among the choices", nearest(typed, field.choices))
 
