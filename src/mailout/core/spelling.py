@@ -14,3 +14,9 @@ import unicodedata
 def composed(text: str) -> str:
     """The text with each letter in one piece, as names, tags and fields are kept and compared."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def folded(text: str) -> str:
+    """The text with capitals set aside, as texts are compared on either database: Σ is σ, within a
+    word and at its end, and İ is i."""
+    return text.lower().replace("ς", "σ").replace("i\u0307", "i")

@@ -22,6 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
 from mailout.core.errors import MailoutError, TryLater, UsageError
+from mailout.core.spelling import folded
 
 Tx = Session
 """A transaction: what every function of the store takes first."""
@@ -193,10 +194,15 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute(pragma).close()
     # SQLite's own knows no letters but a-z: `name = эльвира` would find no Эльвира.
     connection.create_function("lower", 1, _lower, deterministic=True)
+    connection.create_function("folded", 1, _folded, deterministic=True)
 
 
 def _lower(value: object) -> str | None:
     return None if value is None else str(value).lower()
+
+
+def _folded(value: object) -> str | None:
+    return None if value is None else folded(str(value))
 
 
 def _begin_sqlite(connection: Connection) -> None:

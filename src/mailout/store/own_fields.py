@@ -32,13 +32,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSON
 
 from mailout.core.segment import Comparison, Kind
+from mailout.core.spelling import folded
 from mailout.store.tables import SUBSCRIBER
 
 Day = Callable[[str], date]
 """From the value of a day in a rule to the day it means now."""
 
 _FEW = 8  # names up to which SQLite sorts out most people before it folds their letters
-_OTHERS = "ikßåǆǉǌǳθω"  # small letters of several large ones
+_OTHERS = "kßåǆǉǌǳθσω"  # small letters of several large ones
 _TYPES: dict[str, dict[str, tuple[str, ...]]] = {
     "sqlite": {"text": ("text",), "number": ("integer", "real"), "array": ("array",)},
     "postgresql": {"text": ("string",), "number": ("number",), "array": ("array",)},
@@ -88,33 +89,37 @@ def _matches(dialect: str, rule: Comparison, day: Day) -> ColumnElement[bool]:
 
 def text(dialect: str, kept: ColumnElement[str], rule: Comparison) -> ColumnElement[bool]:
     """The comparison of a text with the values, capitals set aside in any script."""
-    folded = func.lower(kept)
     if dialect == "postgresql":
-        values = [func.lower(value) for value in rule.values]
+        values = [_folded(literal(value)) for value in rule.values]
         if rule.op == "contains":
-            return func.strpos(folded, values[0]) > 0
-        return folded.in_(values)
-    small = [value.lower() for value in rule.values]  # as `lower` is in our SQLite
+            return func.strpos(_folded(kept), values[0]) > 0
+        return _folded(kept).in_(values)
+    small, in_small = [folded(value) for value in rule.values], func.folded(kept)  # of ours
     if rule.op == "contains":
-        found = func.instr(folded, small[0]) > 0
+        found = func.instr(in_small, small[0]) > 0
         pattern = _pattern(rule.values[0])
         if pattern.strip("_%"):
             return and_(kept.like(f"%{pattern}%", escape="\\"), found)
         return and_(kept.op("GLOB")(f"*{_in_both_sizes(small[0])}*"), found)
-    same = folded.in_(small)
+    same = in_small.in_(small)
     if len(rule.values) > _FEW:
         return same
     alike = [kept.like(_pattern(value), escape="\\") for value in rule.values]
     return and_(or_(*alike), same)
 
 
+def _folded(text: ColumnElement[str]) -> ColumnElement[str]:
+    """What `spelling.folded` makes of a text, as PostgreSQL does it."""
+    small = func.replace(func.lower(text), "ς", "σ", type_=String)
+    return func.replace(small, "i\u0307", "i", type_=String)
+
+
 def _pattern(value: str) -> str:
     """What SQLite's own LIKE, which knows the letters a-z alone, finds every spelling of `value`
     by: folding a million names takes it five times as long."""
     found = []
-    letters = value.lower().replace("i\u0307", "\0")  # one letter in capitals, two in small ones
-    for letter in letters:
-        if letter == "\0":
+    for letter in folded(value):
+        if letter == "i":  # one letter or two
             found.append("%")
         elif letter.isascii() and letter not in "k%_\\":  # there is another K, for Kelvin
             found.append(letter)
@@ -127,9 +132,9 @@ def _in_both_sizes(small: str) -> str:
     """What SQLite's GLOB, which knows no letters at all, finds every spelling of a text by: slower
     than LIKE, and the way where there is no letter a-z."""
     found = []
-    for letter in small.replace("i\u0307", "\0"):
+    for letter in small:
         large = letter.upper()
-        if letter == "\0":
+        if letter == "i":
             found.append("*")
         elif letter in _OTHERS or "\u1f80" <= letter <= "\u1fff" or large.lower() != letter:
             found.append("?")
