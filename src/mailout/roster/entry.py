@@ -44,8 +44,7 @@ class Entry(NamedTuple):
 
     Empty name, language and country mean that the file does not say. `suppressed` is why
     nobody may mail them, `agreed` what proves when they agreed, `fields` are custom ones,
-    `cells` the row as it stood, `known_mark` what `mark` gives, where it is worked out already,
-    `choice` how they want their mail.
+    `cells` the row as it stood, `choice` how they want their mail.
     """
 
     number: int
@@ -60,13 +59,12 @@ class Entry(NamedTuple):
     agreed: str = ""
     fields: tuple[tuple[str, object], ...] = ()
     cells: tuple[str, ...] = ()
-    known_mark: str = ""
     choice: Choice = NO_CHOICE
 
     @property
     def mark(self) -> str:
         """What tells whether somebody has changed the person since they were added."""
-        return self.known_mark or mark(
+        return mark(
             self.name, self.language, self.country, self.fields_text, self.tags, str(self.state)
         )
 
@@ -85,7 +83,6 @@ class Entry(NamedTuple):
             tags=self.tags | later.tags,
             state=state,
             suppressed=suppressed,
-            known_mark="",
             choice=narrowed(self.choice, later.choice),
         )
 

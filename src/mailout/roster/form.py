@@ -184,7 +184,7 @@ class Form:
             fields = self._fields(row, warnings)
         return Entry(
             number, address, key, name, language, country, tags, state, suppressed, agreed,
-            fields, cells if self.keep_cells else (), "", choice,
+            fields, cells if self.keep_cells else (), choice,
         )  # fmt: skip
 
     def _no_address(self, cells: tuple[str, ...], typed: str, error: BadAddress) -> str:

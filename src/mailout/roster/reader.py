@@ -143,7 +143,7 @@ def _packed(sheaf: Sheaf, fraction: float) -> bytes:
                 (one.language, one.country, one.tags, one.state, one.suppressed, one.choice),
                 len(said),
             ),
-            one.agreed, one.fields, one.cells, one.mark,
+            one.agreed, one.fields, one.cells,
         )
         for one in sheaf.people.values()
     ]  # fmt: skip
@@ -166,11 +166,11 @@ def _unpacked(said: tuple[Any, ...]) -> Sheaf:
         for language, country, tags, state, reason, choice in alike
     ]
     found: dict[str, Entry] = {}
-    for number, text, local, domain, key, name, like, agreed, fields, cells, mark in people:
+    for number, text, local, domain, key, name, like, agreed, fields, cells in people:
         language, country, tags, state, reason, choice = of[like]
         found[key] = Entry(
             number, Address(text, local, domain), key, name, language, country, tags,
-            state, reason, agreed, fields, cells, mark, choice,
+            state, reason, agreed, fields, cells, choice,
         )  # fmt: skip
     return Sheaf(
         found, rows, doubled, roles, doubles,

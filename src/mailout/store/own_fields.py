@@ -90,10 +90,11 @@ def _matches(dialect: str, rule: Comparison, day: Day) -> ColumnElement[bool]:
 def text(dialect: str, kept: ColumnElement[str], rule: Comparison) -> ColumnElement[bool]:
     """The comparison of a text with the values, capitals set aside in any script."""
     if dialect == "postgresql":
-        values = [_folded(literal(value)) for value in rule.values]
+        letters = folded("".join(rule.values))
+        values = [_folded(literal(value), letters) for value in rule.values]
         if rule.op == "contains":
-            return func.strpos(_folded(kept), values[0]) > 0
-        return _folded(kept).in_(values)
+            return func.strpos(_folded(kept, letters), values[0]) > 0
+        return _folded(kept, letters).in_(values)
     small, in_small = [folded(value) for value in rule.values], func.folded(kept)  # of ours
     if rule.op == "contains":
         found = func.instr(in_small, small[0]) > 0
@@ -108,10 +109,13 @@ def text(dialect: str, kept: ColumnElement[str], rule: Comparison) -> ColumnElem
     return and_(or_(*alike), same)
 
 
-def _folded(text: ColumnElement[str]) -> ColumnElement[str]:
-    """What `spelling.folded` makes of a text, as PostgreSQL does it."""
-    small = func.replace(func.lower(text), "ς", "σ", type_=String)
-    return func.replace(small, "i\u0307", "i", type_=String)
+def _folded(text: ColumnElement[str], letters: str) -> ColumnElement[str]:
+    """What `spelling.folded` makes of a text, as PostgreSQL does it, as far as it matters to who
+    looks for these letters."""
+    small: ColumnElement[str] = func.lower(text)
+    if "σ" in letters:
+        small = func.replace(small, "ς", "σ", type_=String)
+    return func.replace(small, "i\u0307", "i", type_=String) if "i" in letters else small
 
 
 def _pattern(value: str) -> str:
