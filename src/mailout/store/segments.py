@@ -229,7 +229,7 @@ class _Compiler:
 
     def _comparison(self, rule: Comparison) -> Condition:
         if rule.own is not None:
-            return own_fields.condition(dialect_of(self.tx), rule, self._day)
+            return own_fields.condition(self.dialect, rule, self._day)
         match rule.kind:
             case Kind.TAGS:  # empty: of none at all
                 return not_(_has(_tagged(), whole=False))
@@ -239,7 +239,7 @@ class _Compiler:
         if rule.op == "empty":
             return column == ""
         if rule.kind is Kind.NAME:
-            return own_fields.text(dialect_of(self.tx), column, rule)
+            return own_fields.text(self.dialect, column, rule)
         return column.in_(rule.values)
 
     def _joined(self, rule: Comparison) -> Condition:
