@@ -77,6 +77,11 @@ class Dovecot:
         command = ["doveadm", "-c", str(self.folder / "dovecot.conf"), *words]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
+    def knows(self, user: str) -> bool:
+        """Whether the user has a box here, as the server itself sees it."""
+        command = ["doveadm", "-c", str(self.folder / "dovecot.conf"), "user", user]
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
     def kick(self, user: str) -> None:
         """Nothing, once every connection of a user is cut (`*`: of all)."""
         there = self._processes()

@@ -83,10 +83,16 @@ class PostOffice:
         users.write_text("".join(kept))
         shutil.rmtree(self.dovecot.maildir(user), ignore_errors=True)
         self.dovecot.doveadm("auth", "cache", "flush")
+        # Dovecot looks at that file once a second at most.
+        wait_until(lambda: not self.dovecot.knows(user), f"{user} to be unknown")
 
     def has_worked_off(self) -> bool:
-        """Whether nothing waits in Postfix's queue."""
-        return not self.postfix.queue
+        """Whether nothing waits in Postfix's queue.
+
+        One look is not enough: it goes from folder to folder, and what is moved back to one that
+        was seen (late mail that is tried again, each second) is in none of them.
+        """
+        return not any(self.postfix.queue for _ in range(3))
 
     def work_off(self) -> None:
         """Nothing, once nothing waits there."""
