@@ -23,8 +23,12 @@ from sqlalchemy import (
     select,
 )
 
+from mailout.store import asked_tables, import_tables, inbound_tables, roster_tables
 from mailout.store.columns import UtcTime
 from mailout.store.engine import PlainTx, Store
+
+_MODULES = (asked_tables, import_tables, inbound_tables, roster_tables)  # each adds its own tables
+(metadata,) = {one.metadata for one in _MODULES}
 
 _WORDS = (
     "",

@@ -172,7 +172,7 @@ def test_undo_of_somebody_erased(site: Site, store: Store) -> None:
     anna = join(store, site)
     left = leave_by_page(store, site, anna.token)
     with store.writing() as tx:
-        people.remove(tx, anna.id)
+        people.remove(tx, [anna.id])
     assert undo(store, site.keys, left.undo, NOW + HOUR) is None
     assert look(store, anna.token) is None
     assert leave(store, site.keys, anna.token, NOW, source="page") is None

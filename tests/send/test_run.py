@@ -246,7 +246,7 @@ def test_who_leaves_after_the_queueing_is_skipped(desk: Desk, catcher: Catcher) 
     leave(desk.store, desk.site.keys, left.token, NOW, source="page")
     with desk.store.writing() as tx:
         suppressions.add(tx, stopped.address_key, SuppressionReason.COMPLAINED, NOW)
-        people.remove(tx, erased.id)
+        people.remove(tx, [erased.id])
     ending = desk.send(dispatch)
     assert ending.counts == {DeliveryState.ACCEPTED: 2, DeliveryState.SKIPPED: 3}
     with desk.store.reading() as tx:

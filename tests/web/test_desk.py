@@ -76,7 +76,7 @@ async def test_strangers_twice_and_gone_in_one_crowd(
     other = join(store, site, "person1@example.org", list_id="other")
     leaving.leave(store, site.keys, left.token, leaving_at(), source="page")
     with store.writing() as tx:
-        people.remove(tx, gone.id)
+        people.remove(tx, [gone.id])
     wrong = [leave_token(secrets.token_bytes(16)), "", "\0" * 22, "x" * 10_000, "é" * 22]
     asked = [anna.token, anna.token, boris.token, other.token, clara.token, left.token, gone.token]
     ends = await ask_all(Desk(store, site.keys), [first.token, *asked, *wrong])
@@ -163,7 +163,7 @@ async def test_who_was_changed_meanwhile_is_looked_at_again(
                 subscription = people.subscription_of_token(tx, paused.token)
                 assert subscription is not None
                 people.set_state(tx, subscription.id, SubscriptionState.PAUSED, leaving_at())
-                people.remove(tx, gone.id)
+                people.remove(tx, [gone.id])
             leaving.leave(store, site.keys, left.token, leaving_at(), source="page")
         return found
 

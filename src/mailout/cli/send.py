@@ -33,7 +33,7 @@ from mailout.core.site import Site
 from mailout.publish import sources
 from mailout.send import plan
 from mailout.send.plan import Target
-from mailout.store import dispatches, issues, partners
+from mailout.store import dispatches, issues, partners, people
 from mailout.store.audiences import Audience, Choice
 from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Store
@@ -225,6 +225,7 @@ def _begin(site: Site, store: Store, order: _Order, issue: Issue, dispatch: Disp
         ask_for_count(plan.preview(store, _choice(order, issue), now).total)
     partners.catch_up_in_pieces(store, site.keys.partners, now)
     with store.writing() as tx:
+        people.keep(tx)
         partners.catch_up(tx, site.keys.partners, now)
         plan.enqueue(tx, order.mailing_list, dispatch, now)
     refresh(site, store)  # before the first mail, which links there

@@ -79,6 +79,7 @@ def unite(
     """
     with store.reading() if dry_run else store.writing() as tx:
         if not dry_run:
+            stored.prepare_removal(tx)
             bulk.lock(tx)
         stays, goes = found(tx, site, kept), found(tx, site, gone)
         if stays.id == goes.id:
@@ -126,7 +127,7 @@ class _Pair:
         merged.move_history(tx, stays.id, goes.id, goes.address_key)
         events.add(tx, EventKind.MERGED, stays.id, self.now, f"with person {goes.id}")
         requests.forget_person(tx, goes.id)
-        stored.remove(tx, goes.id)
+        stored.remove(tx, [goes.id])
         return result
 
     def _lists(self) -> list[OnList]:

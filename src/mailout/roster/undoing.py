@@ -95,6 +95,7 @@ def undo(store: Store, import_id: int, now: datetime, *, dry_run: bool = False) 
     while True:
         with store.reading() if dry_run else store.writing() as tx:
             if not dry_run:
+                people.prepare_removal(tx)
                 stored.lock(tx)
             page = imports.people(tx, import_id, after, _PAGE)
             if not page:
@@ -271,4 +272,4 @@ def _apply(tx: Tx, run: ImportRun, page: _Page, now: datetime) -> None:
         people.change_tags(tx, subscriber_id, (), tags)
     imports.remove_members(tx, page.leave)
     imports.forget_people(tx, run.id, page.done)
-    imports.remove_people(tx, page.remove)
+    people.remove(tx, page.remove)

@@ -13,7 +13,7 @@ from mailout.core.frequency import Frequency
 from mailout.core.mailing_list import MailingList
 from mailout.core.segment import Everyone
 from mailout.send import plan
-from mailout.store import digests, dispatches, issues, partners, restored
+from mailout.store import digests, dispatches, issues, partners, people, restored
 from mailout.store.audiences import Choice
 from mailout.store.digests import Missed
 from mailout.store.dispatches import Dispatch
@@ -43,6 +43,7 @@ def order(
     `secrets` are those shared with partners, whose people are left out."""
     chosen = choice(mailing_list, issue.id, missed)
     with store.writing() as tx:
+        people.keep(tx)
         issues.hold(tx, issue.id)
         for known in dispatches.of_issue(tx, issue.id):
             return known

@@ -23,7 +23,7 @@ from mailout.send.compose import Composer, composer
 from mailout.send.ledger import patiently
 from mailout.send.pace import Pace
 from mailout.send.run import TRY_AGAIN, finish_if_done, work
-from mailout.store import deliveries, dispatches, issues, partners
+from mailout.store import deliveries, dispatches, issues, partners, people
 from mailout.store.dispatches import Dispatch
 from mailout.store.engine import Store, Tx
 
@@ -150,6 +150,7 @@ class Rounds:
         if not issue.is_approved:
             what = f"{issue.name} was compiled anew since this was scheduled"
             raise MailoutError(what, fix=f"`mailout approve {issue.name}` first.")
+        people.keep(tx)
         partners.catch_up(tx, self.site.keys.partners, now)
         if count := plan.enqueue(tx, self.site.list_named(dispatch.list_id), dispatch, now):
             self.tell("begun", {**self._named(tx, dispatch), "deliveries": count})

@@ -34,7 +34,7 @@ from mailout.core.edition import Edition
 from mailout.core.frequency import DIGESTS, MISSED
 from mailout.core.segment import Find, Rule
 from mailout.core.subscription import SubscriptionState
-from mailout.store import deliveries, digests, pauses, segments, suppressions
+from mailout.store import deliveries, digests, pauses, people, segments, suppressions
 from mailout.store.digests import Missed
 from mailout.store.engine import Tx
 from mailout.store.segments import Scope
@@ -135,6 +135,7 @@ def fill(
     editions of the issue, `blocked_in` the countries from which the site cannot be reached.
     Repeating it makes no second delivery: they are unique on (issue, address key).
     """
+    people.keep(tx)
     tx.execute(update(DISPATCH).where(DISPATCH.c.id == dispatch_id).values(left_out=dict(left_out)))
     variant: ColumnElement[str] = literal(default_language)
     if language_of:

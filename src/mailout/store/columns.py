@@ -64,8 +64,8 @@ def own_id() -> Any:
 
 
 UNCHECKED = {"unchecked": "postgresql"}
-"""Of a foreign key that PostgreSQL does not have (docs/adr/0029): what it names is never deleted,
-and a look at it for every row takes longer than writing the row."""
+"""Of a foreign key that PostgreSQL does not have: a look at what it names takes longer than writing
+the row. What it names is never deleted (docs/adr/0029), or by one function (docs/adr/0031)."""
 
 
 AT_THE_END: dict[str, Any] = {"deferrable": True, "initially": "DEFERRED"}

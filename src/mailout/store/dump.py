@@ -38,8 +38,8 @@ _ASKED: Mapping[str, Mapping[Kind, str]] = {
         Kind.JSON: "{0}::text",
     },
 }
-# What PostgreSQL does not know to be referred to (docs/adr/0029), while SQLite does.
-_FIRST = ("issue", "dispatch", "import_run")
+# What PostgreSQL does not know to be referred to (docs/adr/0029, 0031), while SQLite does.
+_FIRST = ("issue", "dispatch", "import_run", "subscriber")
 # Else by the primary key. A chain is checked in its own order.
 _ORDER = {"consent": ("list_id", "number")}
 

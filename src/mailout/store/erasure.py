@@ -85,7 +85,7 @@ def forget(tx: Tx, subscriber_id: int, address_key: str, now: datetime) -> None:
     for key in (address_key, *requests.keys_of(tx, subscriber_id)):
         letters.forget(tx, key)
         requests.forget(tx, key)
-    people.remove(tx, subscriber_id)
+    people.remove(tx, [subscriber_id])
 
 
 def checkpoint(store: Store) -> None:

@@ -22,7 +22,7 @@ from mailout.store.engine import Tx
 from mailout.store.import_tables import IMPORT_PERSON, IMPORT_RUN
 from mailout.store.inserts import Inserts, ready
 from mailout.store.roster_tables import MERGED_ADDRESS
-from mailout.store.tables import CONSENT, DELIVERY, EVENT, SUBSCRIBER, SUBSCRIPTION, SUPPRESSION
+from mailout.store.tables import CONSENT, DELIVERY, EVENT, SUBSCRIPTION, SUPPRESSION
 
 _COLUMNS = "subscriber_id, import_id, did, mark, changes"
 
@@ -257,12 +257,6 @@ def merged(tx: Tx, subscriber_ids: Sequence[int], since: datetime) -> set[int]:
         )
         found.update(tx.scalars(query.distinct()))
     return found
-
-
-def remove_people(tx: Tx, subscriber_ids: Sequence[int]) -> None:
-    """Nothing, once these people are gone, with their tags and subscriptions."""
-    for ids in chunks(subscriber_ids, KEYS):
-        tx.execute(SUBSCRIBER.delete().where(among(tx, SUBSCRIBER.c.id, ids)))
 
 
 def remove_members(tx: Tx, subscription_ids: Sequence[int]) -> None:

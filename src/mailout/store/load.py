@@ -17,6 +17,9 @@ from mailout.store.dump import is_numbered, quoted, shapes
 from mailout.store.engine import PlainTx, Store, said_plainly
 
 _MOMENT = len("2026-11-24T18:30:00.000000Z")
+_TO_NOBODY = """
+SELECT 1 FROM delivery WHERE subscriber_id IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM subscriber WHERE subscriber.id = delivery.subscriber_id) LIMIT 1"""
 
 Adding = Callable[[Sequence[Row]], None]
 """Puts rows into one table."""
@@ -83,6 +86,8 @@ def settle(plain: PlainTx) -> None:
         diagnosis = getattr(error.orig, "diag", None)
         words = getattr(diagnosis, "message_detail", "")
         raise _does_not_fit(getattr(diagnosis, "table_name", ""), words) from None
+    if plain.exec_driver_sql(_TO_NOBODY).first():  # which no foreign key sees (docs/adr/0031)
+        raise _does_not_fit("delivery", "some point to no row of `subscriber`")
 
 
 def begin_numbers(plain: PlainTx, found: Sequence[Shape], last: int) -> None:

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, select, text, update
 
 from mailout.core.subscriber import Membership, Subscriber
 from mailout.core.subscription import SubscriptionState
 from mailout.store import batch
+from mailout.store.columns import dialect_of
 from mailout.store.engine import Tx
 from mailout.store.roster_tables import MERGED_TOKEN
-from mailout.store.tables import SUBSCRIBER, SUBSCRIBER_TAG, SUBSCRIPTION
+from mailout.store.tables import DELIVERY, SUBSCRIBER, SUBSCRIBER_TAG, SUBSCRIPTION
 
 _SORTS = {
     "address": func.lower(SUBSCRIBER.c.address),
@@ -225,6 +226,32 @@ def count(tx: Tx, list_id: str) -> dict[SubscriptionState, int]:
     return {state: number for state, number in rows}
 
 
-def remove(tx: Tx, subscriber_id: int) -> None:
-    """Nothing, once the person's row, tags and subscriptions are gone; deliveries keep state."""
-    tx.execute(delete(SUBSCRIBER).where(SUBSCRIBER.c.id == subscriber_id))
+def keep(tx: Tx) -> None:
+    """Nothing, once nobody is being removed; nobody is until this transaction ends.
+
+    First in a transaction that makes deliveries: on PostgreSQL no foreign key sees to it that
+    whom they name is still there (docs/adr/0031). SQLite has one writer anyway.
+    """
+    _hold_presence(tx, "pg_advisory_xact_lock_shared")
+
+
+def prepare_removal(tx: Tx) -> None:
+    """Nothing, once no deliveries are being made; none are until this transaction ends.
+
+    First in a transaction that removes people, so that it waits before others wait for it.
+    """
+    _hold_presence(tx, "pg_advisory_xact_lock")
+
+
+def _hold_presence(tx: Tx, how: str) -> None:
+    if dialect_of(tx) == "postgresql":
+        tx.execute(text(f"SELECT {how}(1, 1)"))  # the one lock of two numbers that there is
+
+
+def remove(tx: Tx, subscriber_ids: Sequence[int]) -> None:
+    """Nothing, once these people's rows, tags and subscriptions are gone; deliveries keep state."""
+    prepare_removal(tx)
+    for ids in batch.chunks(subscriber_ids, batch.KEYS):
+        theirs = batch.among(tx, DELIVERY.c.subscriber_id, ids)
+        tx.execute(update(DELIVERY).where(theirs).values(subscriber_id=None))
+        tx.execute(delete(SUBSCRIBER).where(batch.among(tx, SUBSCRIBER.c.id, ids)))

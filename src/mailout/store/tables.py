@@ -238,7 +238,7 @@ class DeliveryRow(SQLModel, table=True):
     id: int = own_id()
     issue_id: int = reference("issue.id", info=UNCHECKED)
     dispatch_id: int = reference("dispatch.id", info=UNCHECKED)
-    subscriber_id: int | None = reference("subscriber.id", nullable=True)
+    subscriber_id: int | None = reference("subscriber.id", nullable=True, info=UNCHECKED)
     address_key: str
     language: str
     edition: str = "full"
