@@ -45,7 +45,6 @@ _NOT_EXPORTED = "signatory"  # how somebody is named in public: `mailout signato
 _FIRST = frozenset("'=+-@\t\r\n＝＋－＠")
 _TYPED = tuple(map(COLUMNS.index, ("address", "name", "tags")))
 """Where people's own words stand; the other cells are codes and times of ours."""
-_JOINED = COLUMNS.index("joined")
 _MOST_WRITTEN = 50_000
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -153,14 +152,13 @@ def texts(batches: Batches, own: Sequence[str], form: Form) -> Iterator[str]:
         lines = _Lines(own)
         yield from map(lines.text, batches)
         return
-    objects = _Objects()
     if form is Form.JSON_LINES:
         for some in batches:
-            yield "".join([objects.text(row) + "\n" for row in some])
+            yield "".join([_object(row) + "\n" for row in some])
     else:
         between = "[\n"
         for some in batches:
-            yield between + ",\n".join(map(objects.text, some))
+            yield between + ",\n".join(map(_object, some))
             between = ",\n"
         yield "[]\n" if between == "[\n" else "\n]\n"
 
@@ -240,30 +238,32 @@ def _cell(value: object) -> str:
             return _ENCODE(value)
 
 
-class _Objects(dict[tuple[str, ...], tuple[str, str]]):
-    """Rows as JSON objects. What stands between the name and the fields is the same for many
-    people, but for the time: it is kept by its cells, as the texts before and after that."""
+def _object(row: Row) -> str:
+    """The row as a JSON object, in one line. What is the same for many people is written once."""
+    address, name, language, country, tags, list_id, status, joined, edition, frequency, held = row
+    before, between, after = _alike(language, country, list_id, status, edition, frequency)
+    fields = "" if held == NO_FIELDS else _fields(held)
+    return (
+        f'{{"address": {quoted(address)}, "name": {quoted(name)}, {before}{_tags(tags)}{between}'
+        f'"joined": "{joined}", {after}{fields}}}'
+    )
 
-    def text(self, row: Row) -> str:
-        """The row as a JSON object, in one line."""
-        before, after = self[row[2:_JOINED] + row[_JOINED + 1 : -1]]
-        fields = "" if row[-1] == NO_FIELDS else _fields(row[-1])
-        return (
-            f'{{"address": {quoted(row[0])}, "name": {quoted(row[1])}, {before}{row[_JOINED]}'
-            f"{after}{fields}}}"
-        )
 
-    def __missing__(self, shared: tuple[str, ...]) -> tuple[str, str]:
-        if len(self) >= _MOST_WRITTEN:
-            self.clear()
-        at = _JOINED - 2
-        cells = (*shared[:at], "", *shared[at:])
-        values: dict[str, object] = dict(zip(COLUMNS[2:], cells, strict=True))
-        values["tags"] = shared[2].split(";") if shared[2] else []
-        # Within a text these quotes would have a backslash before them.
-        before, time, after = _ENCODE(values)[1:-1].partition('"joined": "')
-        texts = self[shared] = (before + time, after)
-        return texts
+@lru_cache(maxsize=4096)
+def _alike(
+    language: str, country: str, list_id: str, status: str, edition: str, frequency: str
+) -> tuple[str, str, str]:
+    """The members before the tags, those between them and the time, and those after that."""
+    return (
+        f'"language": {_ENCODE(language)}, "country": {_ENCODE(country)}, "tags": ',
+        f', "list": {_ENCODE(list_id)}, "status": {_ENCODE(status)}, ',
+        f'"edition": {_ENCODE(edition)}, "frequency": {_ENCODE(frequency)}',
+    )
+
+
+@lru_cache(maxsize=4096)
+def _tags(tags: str) -> str:
+    return _ENCODE(tags.split(";") if tags else [])
 
 
 @lru_cache(maxsize=4096)
