@@ -81,10 +81,14 @@ def main() -> None:
 def _measure(database: str, site: Site, file: Path, rows: int, empty: str) -> None:
     first = _command(site, file)
     assert first.said["added"] == rows, first.said
-    again = _command(site, file)
-    assert again.said["unchanged"] == rows, again.said
+    again, once_more = _command(site, file), _command(site, file)
+    assert again.said["unchanged"] == once_more.said["unchanged"] == rows, again.said
     rate = rows / first.seconds
-    for what, ran, bar in ((database, first, BARS[database]), ("again", again, AGAIN)):
+    for what, ran, bar in (
+        (database, first, BARS[database]),
+        ("again", again, AGAIN),
+        ("once more", once_more, AGAIN),  # the database has tidied up after the first by then
+    ):
         measure.row(
             what, f"{ran.seconds:.1f}", f"{rows / ran.seconds:.0f}", f">= {bar}",
             f"{ran.peak:.0f}", f"<= {MEMORY}",
