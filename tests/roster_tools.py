@@ -7,10 +7,14 @@ import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from mailout.core.address import Address
 from mailout.core.site import Site
+from mailout.core.subscriber import Subscriber
+from mailout.core.subscription import SubscriptionState
 from mailout.roster import importing
 from mailout.roster.counting import ImportReport
 from mailout.roster.importing import Order
+from mailout.store import people
 from mailout.store.engine import Store
 
 DECLARED = """
@@ -52,3 +56,16 @@ def accounted(report: ImportReport) -> ImportReport:
     assert report.rows_read == taken + report.duplicates + len(report.refused)
     assert sum(report.by_status.values()) == sum(report.by_language.values()) == taken
     return report
+
+
+def person(store: Store, site: Site, address: str) -> Subscriber:
+    """The person with that address, who is there."""
+    with store.reading() as tx:
+        found = people.find(tx, Address.parse(address).key(site.keys.address))
+    assert found is not None
+    return found
+
+
+def state(store: Store, site: Site, address: str) -> SubscriptionState:
+    """Their state on the first of their lists."""
+    return person(store, site, address).memberships[0].state

@@ -61,9 +61,9 @@ def test_edit_changes_what_is_named_and_empties_what_is_empty(known: CommandLine
     [
         ((), 2, "nothing to do"),
         (("--language", "kz"), 2, "`kz` is a country, not a language. Write `kk`."),
-        (("--language", "russian language"), 2, "not a language code"),
+        (("--language", "martian language"), 2, "is no language"),
         (("--country", "UK"), 2, "GB"),
-        (("--country", "Germany"), 2, "not a country code"),
+        (("--country", "Atlantis"), 2, "is no country"),
         (("--name", "Anna\r\nBcc: x@example.org"), 2, "the name"),
         (("--set", "rail"), 2, "Write NAME=VALUE"),
         (("--set", "brunch=rail"), 2, "Did you mean `branch`"),

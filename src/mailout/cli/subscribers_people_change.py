@@ -24,8 +24,8 @@ from mailout.roster.people import Newcomer
 @click.option("--list", "list_id", required=True, help="The list they are put on.")
 @click.option("--consent", help="How they agreed, in your words; kept as evidence.")
 @click.option("--name", default="")
-@click.option("--language", "-l", default="", help="A code such as ru.")
-@click.option("--country", default="", help="A code such as DE.")
+@click.option("--language", "-l", default="", help="A code such as ru, or a name.")
+@click.option("--country", default="", help="A code such as DE, or a name.")
 @click.option("--tag", "tags", multiple=True)
 @click.pass_context
 def add_(
@@ -53,8 +53,8 @@ def add_(
 @click.command("edit")
 @click.argument("address")
 @click.option("--name", help="Their name; empty takes it away.")
-@click.option("--language", "-l", help="A code such as ru; empty takes it away.")
-@click.option("--country", help="A code such as DE; empty takes it away.")
+@click.option("--language", "-l", help="A code such as ru, or a name; empty takes it away.")
+@click.option("--country", help="A code such as DE, or a name; empty takes it away.")
 @click.option("--set", "fields", multiple=True, metavar="FIELD=VALUE", help="A field of a list.")
 @JSON
 @click.pass_context

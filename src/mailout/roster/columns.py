@@ -13,30 +13,10 @@ from mailout.core.address import Address, BadAddress
 from mailout.core.errors import BadFile, UsageError, nearest, place
 from mailout.core.segment import RESERVED
 from mailout.roster import presets
+from mailout.roster.headings import DEAD, IP, KNOWN, LEFT, field_of, in_pairs, normal
 from mailout.roster.presets import Preset
 from mailout.roster.reading import Row, shown
 
-# The first name that a file has is the column; "Address" is the postal one where
-# another column is called "Email Address".
-_NAMES: Mapping[str, tuple[str, ...]] = {
-    "email": ("email", "e mail", "email address", "e mail address", "mail", "address"),
-    "name": ("name", "full name", "display name"),
-    "first_name": ("first name", "firstname", "given name"),
-    "last_name": ("last name", "lastname", "surname", "family name"),
-    "language": ("language", "lang", "locale", "preferred language"),
-    "country": ("country", "country code"),
-    "tags": ("tags", "tag", "segments", "segment", "labels"),
-    "status": ("status", "subscription status", "subscriber status"),
-    "opt_in_time": ("optin time", "opt in time", "opt in date", "opted in at"),
-    "confirm_time": ("confirm time", "confirmed at", "confirmation time"),
-    "list": ("list",),
-    # Of our own exports as JSON lines: an object.
-    "bag": ("fields",),
-    # Passed over without a word: the store keeps its own time of joining.
-    "joined": ("joined", "date", "created", "created at", "joined at", "subscription date"),
-    # Those of our own mend files.
-    "mended": ("mailout row", "mailout why"),
-}
 FIELDS = (
     "email", "name", "first_name", "last_name", "language", "country", "tags", "status", "left",
     "opt_in_time", "edition", "frequency", "ignore",
@@ -46,10 +26,6 @@ FIELDS = (
 OWN = "fields."
 """Before the name of a custom field."""
 
-# Columns that other systems fill in only for people who left or whose address died.
-_LEFT = re.compile(r"unsub\w*|opted? out|opt out|email disabled|blacklisted")
-_DEAD = re.compile(r"clean time|cleaned|bounced at")
-_IP = re.compile(r"(?:.* )?ip(?: address)?")
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 _QUIET = frozenset({"joined", "mended", "ip", "ignore"})  # more than one column does no harm
 _MANY = frozenset({"tags", "status", "left", "dead", *_QUIET})
@@ -87,7 +63,7 @@ class Columns:
 def fit(cells: Sequence[str], mapped: Mapping[str, str] | None = None) -> int:
     """How many of a header's cells are names of fields; 0 if none could be the address."""
     asked = {normal(name): field for name, field in (mapped or {}).items()}
-    fields = [asked.get(normal(cell)) or _field_of(cell) for cell in cells]
+    fields = [asked.get(normal(cell)) or field_of(cell) for cell in cells]
     return sum(1 for field in fields if field) if "email" in fields else 0
 
 
@@ -157,8 +133,8 @@ def recognise(
             positions.setdefault(field, []).append(at)
             taken.add(at)
     _own_names(positions, taken, names, fields)
-    _known_names(positions, taken, plain, mapped)
-    for field, pattern in (("left", _LEFT), ("dead", _DEAD), ("ip", _IP)):
+    _known_names(positions, taken, in_pairs(plain), mapped)
+    for field, pattern in (("left", LEFT), ("dead", DEAD), ("ip", IP)):
         found = [at for at, name in enumerate(plain) if at not in taken and pattern.fullmatch(name)]
         if field == "left":
             found = [at for at, name in enumerate(plain) if at not in taken and pattern.match(name)]
@@ -175,11 +151,6 @@ def recognise(
         preset,
         tuple(shown(names[at]) for at in positions["ip"]),
     )
-
-
-def normal(name: str) -> str:
-    """A column's name as it is compared: lower case, with single blanks for `_` and `-`."""
-    return " ".join(re.sub(r"[\s_-]+", " ", name.strip().casefold()).split())
 
 
 def _asked_for(
@@ -212,7 +183,7 @@ def _own_names(
             exact = written.strip().lower().removeprefix(OWN)
             field = exact if _FIELD_NAME.fullmatch(exact) else short.replace(" ", "_")
         # Who left is never taken for a mere remark.
-        is_state = short == name and (_LEFT.match(name) or _DEAD.fullmatch(name))
+        is_state = short == name and (LEFT.match(name) or DEAD.fullmatch(name))
         if at in taken or is_state or field in RESERVED or not _FIELD_NAME.fullmatch(field):
             continue
         if OWN + field not in positions:
@@ -227,7 +198,7 @@ def _known_names(
     mapped: Mapping[str, str],
 ) -> None:
     """Adds the columns that are known by their names alone."""
-    for field, known in _NAMES.items():
+    for field, known in KNOWN.items():
         if field in mapped.values() or (positions.get(field) and field not in _MANY):
             continue
         ranked = sorted(
@@ -276,8 +247,3 @@ def is_address(text: str) -> bool:
     except BadAddress:
         return False
     return True
-
-
-def _field_of(name: str) -> str:
-    plain = normal(name)
-    return next((field for field, known in _NAMES.items() if plain in known), "")

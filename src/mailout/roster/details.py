@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from mailout.catalogue import is_country
+from mailout.catalogue.named import country_called, language_called
 from mailout.core import language
 from mailout.core.errors import UsageError, nearest
 from mailout.core.segment import Field, Kind
@@ -17,24 +18,28 @@ _LONGEST = 1000  # characters of a text
 
 
 def language_of(typed: str) -> str:
-    """The code that was typed, as stored; empty if it is. Raises: UsageError."""
+    """The code that was typed or named, as stored; empty if none was. Raises: UsageError."""
     code = language.normal(typed)
     if meant := language.mistaken_for(code):
         raise UsageError(f"`{code}` is a country, not a language", fix=f"Write `{meant}`.")
+    if len(code) == 3 or not language.is_code(code):
+        code = language_called(typed) or code
     if code and not language.is_code(code):
-        raise UsageError(f"`{reading.shown(code)}` is not a language code", fix="Write ru or en.")
+        raise UsageError(f"`{reading.shown(code)}` is no language", fix="Write its code: ru or en.")
     return code
 
 
 def country_of(typed: str) -> str:
-    """The code that was typed, as stored; empty if it is. Raises: UsageError."""
-    country = typed.strip().upper()
-    if country and not is_country(country):
-        raise UsageError(
-            f"`{reading.shown(country)}` is not a country code",
-            fix="The United Kingdom is GB." if country == "UK" else "Write one such as DE.",
-        )
-    return country
+    """The code that was typed or named, as stored; empty if none was. Raises: UsageError."""
+    code = typed.strip().upper()
+    if not code or is_country(code):
+        return code
+    if known := country_called(typed):
+        return known
+    raise UsageError(
+        f"`{reading.shown(typed)}` is no country",
+        fix="The United Kingdom is GB." if code == "UK" else "Write its code, such as DE.",
+    )
 
 
 def field_named(site: Site, person: Subscriber, name: str) -> Field:

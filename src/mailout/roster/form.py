@@ -14,16 +14,14 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import NamedTuple
 
-from mailout.catalogue import is_country
-from mailout.core import language
 from mailout.core.address import BadAddress, Parser
-from mailout.core.edition import CHOICES
-from mailout.core.frequency import Frequency
 from mailout.core.segment import RESERVED, Field
 from mailout.core.spelling import composed
 from mailout.roster import own, statuses
+from mailout.roster.cells import is_time, read_choice, read_country, read_language, read_standing
 from mailout.roster.columns import Columns
 from mailout.roster.entry import NO_CHOICE, Choice, Entry, harm, narrowed, tags_of, unquoted
+from mailout.roster.memberlist import split
 from mailout.roster.reading import Broken, Row, shown
 from mailout.roster.statuses import Standing, strictest
 
@@ -145,7 +143,7 @@ class Form:
     def read(self, row: Row, warnings: list[Broken]) -> Entry | Broken:
         """The person in a row, or why there is none; values left out go to `warnings`."""
         number, cells = row
-        typed, dead = cells[self.email], False
+        typed, dead, beside = cells[self.email], False, ""
         if self.several:
             typed, dead = self._which(row, warnings)
         if typed[:1] == "'":
@@ -153,12 +151,17 @@ class Form:
         try:
             address, key = self.parse(typed)
         except BadAddress as error:
-            return Broken(number, shown(typed), self._no_address(cells, typed, error), cells)
+            inner, beside = split(typed.strip())  # as a mail program copies it: `Anna <anna@..>`
+            try:
+                address, key = self.parse(inner)
+            except BadAddress:
+                return Broken(number, shown(typed), self._no_address(cells, typed, error), cells)
         name = cells[self.name].strip() if self.name >= 0 else ""
         if name[:1] == "'":
             name = unquoted(name)
         if not name and self.parts:
             name = " ".join(filter(None, (unquoted(cells[at]).strip() for at in self.parts)))
+        name = name or beside
         plain = name.isascii() and name.isprintable() and "=?" not in name and len(name) < 70
         if not plain:
             name = composed(name)
@@ -204,18 +207,18 @@ class Form:
         for (what, _), typed in zip(self.told, rest, strict=True):
             cell = unquoted(typed)
             if what == "language":
-                code = _language(cell, warnings)
+                code = read_language(cell, warnings)
             elif what == "country":
-                country = _country(cell, warnings)
+                country = read_country(cell, warnings)
             elif what == "tags":
                 more, why = tags_of(cell)
                 tags |= more
                 if why and not bad[1]:
                     bad = (cell, why)
             elif what in ("edition", "frequency"):
-                choice = narrowed(choice, _choice(what, cell, warnings))
+                choice = narrowed(choice, read_choice(what, cell, warnings))
             else:
-                standing = strictest(standing, _standing(what, cell, warnings))
+                standing = strictest(standing, read_standing(what, cell, warnings))
         if self._contradict(rest, standing):
             warnings.append(
                 ("active", f"and the row says {standing.suppressed or 'that they left'}, too; "
@@ -257,7 +260,7 @@ class Form:
     def _agreed(self, cells: Sequence[str]) -> str:
         """The times that prove consent, as the file has them; what is no time is left out."""
         said = ((words, cells[at].strip()) for words, at in self.times)
-        return ", ".join(f"{words} {time}" for words, time in said if _is_time(time))
+        return ", ".join(f"{words} {time}" for words, time in said if is_time(time))
 
     def _fields(self, row: Row, warnings: list[Broken]) -> tuple[tuple[str, object], ...]:
         held: dict[str, str] = {}
@@ -325,73 +328,3 @@ def unpacked(packed: str) -> tuple[dict[str, str], str]:
             fields[plain] = kept
     more = len(found) > _MOST_IN_BAG
     return fields, f"more than {_MOST_IN_BAG} fields; the rest is left out" if more else ""
-
-
-def _is_time(text: str) -> bool:
-    """Whether a cell may be a time: digits, and nothing that names anybody."""
-    return 6 <= len(text) <= 40 and bool(
-        re.fullmatch(r"[\dTZ:.,+/ -]+(?:(?:[AP]M|UTC|GMT)\b[\d:+ -]*)?", text, re.IGNORECASE)
-    )
-
-
-def _language(typed: str, warnings: list[tuple[str, str]]) -> str:
-    if not typed or typed.isspace():
-        return ""
-    if meant := language.mistaken_for(typed):
-        warnings.append(
-            (typed, f"a country, not a language (perhaps {meant}?); the language is left empty")
-        )
-        return ""
-    code = language.normal(typed)
-    if not language.is_code(code):
-        warnings.append((typed, "not a language code such as ru; the language is left empty"))
-        return ""
-    return code
-
-
-def _country(typed: str, warnings: list[tuple[str, str]]) -> str:
-    if not typed or typed.isspace():
-        return ""
-    code = typed.strip().upper()
-    if code == "UK":
-        warnings.append((typed, "read as GB, which is the code of the United Kingdom"))
-        return "GB"
-    if not is_country(code):
-        warnings.append((typed, "not a country code such as DE; the country is left empty"))
-        return ""
-    return code
-
-
-def _choice(what: str, cell: str, warnings: list[tuple[str, str]]) -> Choice:
-    """What one cell says of how the person wants their mail."""
-    word = cell.strip().lower()
-    known = CHOICES if what == "edition" else tuple(map(str, Frequency))
-    if word not in known:
-        few = ", ".join(filter(None, known))
-        warnings.append((cell, f"no {what} ({few}); what the person has stays"))
-        return NO_CHOICE
-    return (word, "") if what == "edition" else ("", word)
-
-
-def _standing(what: str, cell: str, warnings: list[tuple[str, str]]) -> Standing:
-    """What one cell says of where the person stands."""
-    if what == "status":
-        found = statuses.standing(cell)
-        if found is None:
-            warnings.append((cell, "an unknown status; taken as pending"))
-        return found or statuses.PENDING
-    if what == "lists":
-        return statuses.LEFT if cell.strip().lower() == "no lists" else statuses.ACTIVE
-    said = statuses.yes(cell)
-    if what in ("opted_in", "confirmed"):
-        if said is None:
-            warnings.append((cell, "neither yes nor no; taken as pending"))
-            return statuses.PENDING
-        if said:
-            return statuses.ACTIVE
-        return statuses.LEFT if what == "opted_in" else statuses.PENDING
-    if said is False:  # anything but no: often it is the date
-        return statuses.ACTIVE
-    if what == "dead" and "opt out" in cell.lower():  # CiviCRM's `On Hold Opt Out`
-        return statuses.LEFT
-    return {"left": statuses.LEFT, "dead": statuses.DEAD, "blocked": statuses.BLOCKED}[what]

@@ -31,7 +31,7 @@ def is_list(source: Source) -> bool:
         if not text or text.startswith("#"):
             continue
         seen += 1
-        members += is_address(_split(text)[0])
+        members += is_address(split(text)[0])
         if not members:
             return False
         if seen == _LOOKED_AT:
@@ -48,10 +48,11 @@ def _rows(source: Source) -> Iterator[Row | Broken]:
     for number, line in text_lines(source):
         text = line.strip()
         if text and not text.startswith("#"):
-            yield Row(number, _split(text[:1000]))
+            yield Row(number, split(text[:1000]))
 
 
-def _split(text: str) -> tuple[str, str]:
+def split(text: str) -> tuple[str, str]:
+    """The address in a text, and the name that stands beside it; all of it where none does."""
     if found := _NAMED.fullmatch(text):
         return found[2], found[1].strip()
     if found := _BEHIND.fullmatch(text):

@@ -29,9 +29,9 @@ from mailout.core.address import Address, BadAddress
 from mailout.core.errors import BadFile, UsageError, nearest
 from mailout.core.site import Site
 from mailout.roster import editing, exporting, opening, selecting
-from mailout.roster.columns import normal
 from mailout.roster.entry import unquoted
 from mailout.roster.exporting import Form
+from mailout.roster.headings import normal
 from mailout.roster.reading import Broken, Row, shown
 from mailout.roster.selecting import Chosen, Selection
 from mailout.store import intake, merged, notes

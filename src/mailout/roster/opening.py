@@ -10,6 +10,7 @@ from mailout.core.errors import BadFile, UsageError
 from mailout.roster import columns as columns_of
 from mailout.roster import memberlist, objects, presets, reading, sheet, source
 from mailout.roster.columns import Columns
+from mailout.roster.headings import normal
 from mailout.roster.reading import Table
 from mailout.roster.source import Source
 
@@ -111,7 +112,7 @@ def _text(
 
     def fits(cells: list[str]) -> int:
         if wanted is not None and wanted.columns:
-            more = {columns_of.normal(one) for one in cells} & set(wanted.columns)
+            more = {normal(one) for one in cells} & set(wanted.columns)
             return columns_of.fit(cells, mapped) + len(more)
         return columns_of.fit(cells, mapped)
 
