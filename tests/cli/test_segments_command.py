@@ -40,6 +40,14 @@ def test_a_rule_is_tried(shell: CommandLine) -> None:
     assert shown[shown.index("How the database finds them:") + 1].startswith("  ")
 
 
+def test_a_sample_without_a_number_and_a_rule_for_a_name(shell: CommandLine) -> None:
+    shell.import_people(PEOPLE)
+    shown = shell("segments", "show", "unions", "--count", "--sample", "--explain").out
+    assert shown.startswith("3\naddress\t") and "\nPeople who have the tag unions.\n" in shown
+    said = shell("segments", "show", "tag = unions", code=2).err
+    assert "`tag = unions` is a rule, and no segment's name. Put --rule before it" in said
+
+
 def test_a_rule_as_json(shell: CommandLine) -> None:
     shell.import_people(PEOPLE)
     found = shell("segments", "show", "--rule", "joined by import", "--explain", "--json").json

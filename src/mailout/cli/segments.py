@@ -15,6 +15,9 @@ from mailout.roster import exporting, segments, selecting
 from mailout.roster.exporting import Form
 from mailout.roster.segments import Asked, Count, Explanation
 
+_SAMPLE = 10
+_SIGNS = frozenset("=<>()")  # which no segment's name has
+
 
 @click.group(name="segments")
 def segments_command() -> None:
@@ -51,7 +54,13 @@ def list_(context: click.Context, as_json_: bool) -> None:
 @click.option("--rule", metavar="RULE", help="A rule to try, in place of a segment's name.")
 @click.option("--list", "list_id", default="", metavar="NAME", help="The list that --rule is of.")
 @click.option("--count", "only_count", is_flag=True, help="Only how many an issue would go to.")
-@click.option("--sample", type=click.IntRange(1, 1000), help="So many people, picked by chance.")
+@click.option(
+    "--sample",
+    type=click.IntRange(1, 1000),
+    is_flag=False,
+    flag_value=_SAMPLE,
+    help=f"So many people, picked by chance; without a number {_SAMPLE}.",
+)
 @click.option("--explain", is_flag=True, help="The rule in words, its parts with their people.")
 @REASON
 @JSON
@@ -116,7 +125,12 @@ def _asked(site: Site, name: str | None, rule: str | None, list_id: str) -> Aske
         raise UsageError("name a segment, or try a rule with --rule: one of the two")
     if rule is not None:
         return segments.written_down(site, rule, list_id)
-    return segments.asked(site, segments.named(site, name or "", list_id))
+    assert name is not None  # noqa: S101 - one of the two
+    if _SIGNS & set(name):
+        raise UsageError(
+            f"`{name}` is a rule, and no segment's name", fix="Put --rule before it, to try it."
+        )
+    return segments.asked(site, segments.named(site, name, list_id))
 
 
 def _print(count: Count, asked: Asked) -> None:
