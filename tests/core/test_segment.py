@@ -307,6 +307,7 @@ def test_fields_of_the_list() -> None:
         ("language is", "", "`empty` was expected"),
         ("not domain = @example.org", "@example.org", "what stands after the @ alone"),
         ("domain = anna@example.org", "anna@example.org", "is not a domain"),
+        ("tag = a or unions", "unions", "`unions` is a segment"),
         ("joined by imprt", "imprt", "Did you mean `import`? Put it in quotes"),
         ("not joined by From", "From", "Did you mean `form`? Put it in quotes"),
         ("tag == unions", "== unions", "Write `=`"),

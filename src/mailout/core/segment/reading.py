@@ -149,6 +149,8 @@ class _Parser:
         if field is None:
             if token.kind == "end":
                 self._refuse("the rule ends here, where a field was expected")
+            if token.kind == "word" and token.text in (self.vocabulary.segments or ()):
+                self._refuse(f"`{token.text}` is a segment", f"Write `segment {token.text}`.")
             self._refuse(f"`{token.text}` is no field", nearest(name, self.vocabulary.names))
         self.next += 1
         if name == "joined" and self._took("by"):
