@@ -235,6 +235,15 @@ def test_issues_are_told_in_one_order_the_newest_first(site: Site, store: Store)
     ]
 
 
+def test_more_than_a_hundred_events_are_told(site: Site, store: Store) -> None:
+    add(site, store, name="Anna", language="de")
+    anna = people.show(site, store, ANNA).person.id
+    with store.writing() as tx:
+        for number in range(120):
+            events.add(tx, EventKind.BOUNCED, anna, NOW, f"no. {number}")
+    assert _told(site, store).endswith("bounced no. 0")
+
+
 @pytest.mark.parametrize("list_id", ["", "bulletin"])
 def test_who_is_in_a_suppressed_domain_is_not_said_to_get_mail(
     site: Site, store: Store, list_id: str

@@ -43,6 +43,7 @@ from mailout.store.pen import Here
 from mailout.store.suppressions import HeldDomain
 
 _PAGE = 500
+_MANY = 10_000  # issues and events of one person: all that there are, while memory is bounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +156,9 @@ def show(site: Site, store: Store, address: str) -> Record:
             person=person,
             consents=tuple(consents.of_subscriber(tx, person.id)),
             suppressions=tuple(bulk.suppressions_of(tx, person.address_key)),
-            deliveries=tuple(bulk.sent_to(tx, person.address_key)),
-            missed=tuple(bulk.missed_by(tx, person)),
-            events=tuple(events.listed(tx, list(EventKind), subscriber_id=person.id, limit=100)),
+            deliveries=tuple(bulk.sent_to(tx, person.address_key, _MANY)),
+            missed=tuple(bulk.missed_by(tx, person, _MANY)),
+            events=tuple(events.listed(tx, list(EventKind), subscriber_id=person.id, limit=_MANY)),
             notes=tuple(notes.of(tx, person.id)),
             domains=tuple(suppressions.of_domain(tx, Address.stored(person.address).domain)),
             imports=tuple(imports.of_person(tx, person.id)),

@@ -61,16 +61,13 @@ def told(record: Record, at: Callable[[datetime], str]) -> Iterator[str]:
         yield f"  {held}"
     if person.bounce_paused_at:
         yield f"  Paused since {at(person.bounce_paused_at)}: mail to the address came back."
+    silent = {one.list_id for one in record.suppressions} | {one.list_id for one in record.domains}
     for member in person.memberships:
         since = at(member.changed_at)
         until = at(member.paused_until) if member.paused_until else "they go on"
         standing = _STATES[member.state].format(until=until)
         if member.state is SubscriptionState.ACTIVE and (
-            person.bounce_paused_at
-            or any(
-                held.list_id in ("", member.list_id)
-                for held in (*record.suppressions, *record.domains)
-            )
+            person.bounce_paused_at or silent & {"", member.list_id}
         ):
             standing = "gets nothing all the same, as said above"
         yield f"List {member.list_id}: {member.state}, {standing} (since {since})"

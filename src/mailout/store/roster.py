@@ -234,7 +234,7 @@ def suppressions_of(tx: Tx, address_key: str) -> list[Suppression]:
     return [Suppression(*row) for row in rows]
 
 
-def sent_to(tx: Tx, address_key: str, limit: int = 100) -> list[Sent]:
+def sent_to(tx: Tx, address_key: str, limit: int) -> list[Sent]:
     """Up to `limit` deliveries to an address key, newest first."""
     rows = tx.execute(
         select(DELIVERY, ISSUE.c.name.label("issue"), ISSUE.c.list_id)
@@ -246,7 +246,7 @@ def sent_to(tx: Tx, address_key: str, limit: int = 100) -> list[Sent]:
     return [_from(Sent, row) for row in rows]
 
 
-def missed_by(tx: Tx, person: Subscriber, limit: int = 100) -> list[Missed]:
+def missed_by(tx: Tx, person: Subscriber, limit: int) -> list[Missed]:
     """Up to `limit` orders to send issues of the person's lists that made no delivery to them, of
     those that have begun."""
     rows = tx.execute(
