@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import replace
 from datetime import date
@@ -52,6 +53,9 @@ _text = (
     .map(composed)
 )
 _lower = _text.map(str.lower).map(composed).map(str.lower)
+# As each is kept: no blank at an end, and nothing that parts one from the next.
+_tag = _lower.map(lambda text: re.sub("[,;]", "", text).strip()).filter(bool)
+_trimmed = _text.map(str.strip)
 _date = (
     st.dates().map(lambda day: day.isoformat())
     | st.sampled_from(["today", "1 day ago", "30 days ago", "2 weeks ago", "18 months ago"])
@@ -59,19 +63,19 @@ _date = (
 )
 _number = st.integers(-999, 999).map(str) | st.sampled_from(["0.5", "-12.25", "100000.000000001"])
 _by_field = {
-    "tag": _lower,
+    "tag": _tag,
     "list": st.sampled_from(["bulletin", "press"]),
     "language": st.sampled_from(["ru", "kk", "pt-br", "en"]),
     "country": st.sampled_from(["DE", "KZ", "RU"]),
-    "name": _text,
-    "domain": _lower.filter(str.isascii),
+    "name": _trimmed,
+    "domain": _lower.filter(str.isascii).map(str.strip),
     "joined": _date,
     "branch": st.sampled_from(VOCABULARY.fields["branch"].choices),
     "skills": st.sampled_from(VOCABULARY.fields["skills"].choices),
     "age": _number,
     "since": _date,
     "delegate": st.sampled_from(["yes", "no"]),
-    "workplace": _text,
+    "workplace": _trimmed,
 }
 
 
@@ -227,6 +231,19 @@ def test_spellings() -> None:
     )
 
 
+def test_a_way_of_joining_is_told_from_a_source() -> None:
+    assert parse('joined by "imprt"') == JoinedBy("imprt")
+    assert parse("joined by sheet") == JoinedBy("sheet")
+    assert parse("joined by import:a.csv") == JoinedBy("import:a.csv")
+
+
+def test_values_have_no_blank_at_an_end_as_what_is_kept_has_none() -> None:
+    assert parse('tag in ("unions ", " press")') == Comparison("tag", "in", ("unions", "press"))
+    assert parse('name = " Anna "') == Comparison("name", "=", ("Anna",))
+    assert parse('domain = "example.org "') == Comparison("domain", "=", ("example.org",))
+    assert parse('name contains "a "') == Comparison("name", "contains", ("a ",))
+
+
 def test_fields_of_the_list() -> None:
     def read(text: str) -> Rule:
         return parse(text, vocabulary=VOCABULARY)
@@ -290,6 +307,23 @@ def test_fields_of_the_list() -> None:
         ("language is", "", "`empty` was expected"),
         ("not domain = @example.org", "@example.org", "what stands after the @ alone"),
         ("domain = anna@example.org", "anna@example.org", "is not a domain"),
+        ("tag = a or unions", "unions", "`unions` is a segment"),
+        ("joined by imprt", "imprt", "Did you mean `import`? Put it in quotes"),
+        ("not joined by From", "From", "Did you mean `form`? Put it in quotes"),
+        ("tag == unions", "== unions", "Write `=`"),
+        ("tag <> unions", "<> unions", "Write `!=`"),
+        ("age =< 2", "=< 2", "Write `<=`"),
+        ("age => 2", "=> 2", "Write `>=`"),
+        ("tag = a && tag = b", "&& tag", "Write `and`"),
+        ("(tag = a || tag = b)", "|| tag", "Write `or`"),
+        ("! (tag = a)", "! (", "Write `not`"),
+        ("tag = wow!", "!", 'Write `"wow!"`'),
+        ("age > 2,5", ",5", "Write `2.5`"),
+        ("tag = a, b", ", b", "Write them as `in (one, other)`"),
+        ("tag != a, b", ", b", "Write them as `not in (one, other)`"),
+        ("received(w47, w48)", ", w48", "Write `received(one) or received(other)`"),
+        ('tag = " "', '" "', "Write `tag is empty`"),
+        ('tag = "a, b"', '"a, b"', "Write `tag in (one, other)`"),
     ],
 )
 def test_the_caret_stands_under_the_mistake(text: str, under: str, says: str) -> None:

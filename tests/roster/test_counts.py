@@ -44,6 +44,21 @@ def test_count(site: Site, store: Store, take: Import) -> None:
     ]  # fmt: skip
 
 
+def test_a_list_of_segments_names_the_one_that_cannot_be_asked(site: Site, store: Store) -> None:
+    site = with_rules(site, fine="tag = unions", missed="not received(2026-w47)")
+    with pytest.raises(MailoutError) as caught:
+        segments.listing(site, store)
+    assert str(caught.value).startswith("segment bulletin/missed, received(2026-w47): ")
+
+
+def test_equal_numbers_of_a_report_are_in_the_order_of_their_names(take: Import) -> None:
+    report = take(
+        "email,language,tags\nc@x.org,ru,zeal;unions\nb@x.org,de,press;unions\na@x.org,en,arts\n"
+    )
+    assert list(report.by_tag.items()) == [("unions", 2), ("arts", 1), ("press", 1), ("zeal", 1)]
+    assert list(report.by_language) == ["de", "en", "ru"]
+
+
 def test_sample(site: Site, store: Store, take: Import) -> None:
     take(PEOPLE)
     name = SegmentName("bulletin", "unions")

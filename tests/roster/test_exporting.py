@@ -22,7 +22,7 @@ from mailout.core.site import Site
 from mailout.core.spelling import composed
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
-from mailout.roster import exporting
+from mailout.roster import exporting, people
 from mailout.roster.entry import unquoted
 from mailout.roster.exporting import Form, harmless
 from mailout.roster.selecting import Selection
@@ -277,6 +277,28 @@ def test_an_export_that_breaks_off_says_so(site: Site, store: Store, take: Impor
         exporting.write(site, store, Selection(), Form.CSV, Full(), "", lambda: NOW)
     with store.reading() as tx:
         assert export_log.listed(tx)[0].ended_at is None
+
+
+def test_names_are_sorted_with_capitals_set_aside_in_any_script(
+    site: Site, store: Store, take: Import
+) -> None:
+    take("email,name\na@x.org,Яна\nb@x.org,анна\nc@x.org,Борис\nd@x.org,БОРИС\n")
+    for sort, order in (("name", "bcda"), ("-name", "adcb")):
+        found = people.listed(site, store, Selection(), sort=sort)
+        assert [one.address[0] for one in found] == list(order)
+
+
+def test_a_sorted_list_has_everybody_once_whoever_is_renamed_meanwhile(
+    site: Site, store: Store, take: Import, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take("email,name\na@x.org,A\nb@x.org,B\nc@x.org,C\nd@x.org,D\n")
+    monkeypatch.setattr(people, "_PAGE", 2)
+    seen = []
+    for person in people.listed(site, store, Selection(), sort="name"):
+        if not seen:
+            take("email,name\na@x.org,Z\n")
+        seen.append(person.address[0])
+    assert seen == ["a", "b", "c", "d"]
 
 
 def test_lists_as_csv_keep_their_order(shell: CommandLine, take: Import) -> None:

@@ -13,7 +13,7 @@ from mailout.core.address import Address
 from mailout.core.consent import ConsentAction
 from mailout.core.site import Site
 from mailout.core.subscription import SubscriptionState
-from mailout.core.suppression import SuppressionReason
+from mailout.core.suppression import SuppressionReason, why_not_lifted
 from mailout.roster import importing
 from mailout.store import consents, people, suppressions
 from mailout.store.engine import Store
@@ -245,6 +245,8 @@ def test_the_suppressed_stay_out(
     report = accounted(take(HEAD + "ANNA@x.org,Anna,ru,,t,active\nanna@X.org,,,,,\n"))
     (refused,) = report.refused
     assert refused.row == 2 and str(reason) in refused.why
+    ends = "only they can" if why_not_lifted(reason) else "`mailout suppressions lift` ends that"
+    assert ends in refused.why
     assert report.duplicates == 1
     assert dump(store) == before
 

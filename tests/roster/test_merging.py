@@ -11,14 +11,16 @@ from sqlalchemy import text
 
 from mailout.core.address import Address
 from mailout.core.consent import Consent, ConsentAction
+from mailout.core.edition import Edition
 from mailout.core.errors import MailoutError, UsageError
+from mailout.core.frequency import Frequency
 from mailout.core.mailing_list import FieldSettings
 from mailout.core.merge import Standing, other_holds
 from mailout.core.site import Site
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
 from mailout.preferences import leaving
-from mailout.roster import editing, merging, people
+from mailout.roster import choices, editing, merging, people
 from mailout.roster.editing import Change
 from mailout.store import consents, suppressions
 from mailout.store import people as stored
@@ -64,6 +66,20 @@ def test_one_person_with_what_both_had(site: Site, store: Store, take: Import) -
         people.show(site, store, GONE)
     with store.reading() as tx:
         assert consents.first_broken(tx, "bulletin") is None
+
+
+def test_what_differs_is_told_and_the_kept_one_stays(
+    site: Site, store: Store, take: Import
+) -> None:
+    take(f"email,name,language,country\n{KEPT},Anna,ru,\n{GONE},Anna W,ru,DE\n")
+    choices.set_frequency(site, store, GONE, "bulletin", Frequency.WEEKLY)
+    people.choose_edition(site, store, GONE, "bulletin", Edition.TEXT)
+    planned = merging.unite(site, store, KEPT, GONE, LATER, dry_run=True)
+    done = merging.unite(site, store, KEPT, GONE, LATER)
+    assert done.differing == ("name", "frequency on bulletin", "edition on bulletin")
+    assert planned.differing == done.differing
+    (membership,) = people.show(site, store, KEPT).person.memberships
+    assert (membership.frequency, membership.edition) == ("", "")
 
 
 def test_the_same_person_is_not_merged(site: Site, store: Store, take: Import) -> None:

@@ -23,7 +23,7 @@ from mailout.core.segment import Everyone
 from mailout.core.site import Site
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
-from mailout.roster import people, segments, story
+from mailout.roster import people, segments, story, suppressing
 from mailout.roster.people import Newcomer, Selection
 from mailout.store import audiences, consents, deliveries, dispatches, events, issues, suppressions
 from mailout.store import people as stored
@@ -175,7 +175,7 @@ def test_why_did_anna_not_get_it(site: Site, store: Store) -> None:
     sent(store, site, "2026-11-01-early")
     add(site, store, name="Anna", language="de")
     with store.writing() as tx:
-        tx.execute(text("UPDATE dispatch SET created_at = '2026-11-01 00:00:00+00'"))
+        tx.execute(text("UPDATE dispatch SET filled_at = '2026-11-01 00:00:00+00'"))
     assert "2026-11-01-early: went out before they joined" in _told(site, store)
     issue_id = sent(store, site)
     assert "2026-11-20-bulletin: is queued, due 24.11." in _told(site, store)
@@ -197,6 +197,61 @@ def test_why_did_anna_not_get_it(site: Site, store: Store) -> None:
     told = _told(site, store)
     assert "List bulletin: unsubscribed, left it and gets nothing" in told
     assert "2026-11-24-late: went to unions, where they were not" in told
+
+
+def test_what_is_only_scheduled_was_not_missed(site: Site, store: Store) -> None:
+    add(site, store, name="Anna", language="de")
+    with store.writing() as tx:
+        variant = Variant("en", "Strike", "<p>x</p>", "x")
+        issue = issues.save_compiled(tx, "2026-12-24-later", "bulletin", ["p"], (variant,), NOW)
+        choice = audiences.Choice(
+            issue.id, "bulletin", Everyone(), None, segments.find(site, "bulletin")
+        )
+        before = NOW - timedelta(days=1)
+        dispatch = dispatches.make(tx, choice, segment="unions", exclude="", now=before)
+    assert "2026-12-24-later" not in _told(site, store)
+    with store.writing() as tx:
+        dispatches.begin(tx, dispatch.id, NOW + timedelta(days=1))
+    # Ordered before she joined, and sent after that.
+    assert "2026-12-24-later: went to unions, where they were not" in _told(site, store)
+
+
+def test_issues_are_told_in_one_order_the_newest_first(site: Site, store: Store) -> None:
+    add(site, store, name="Anna", language="de")
+    names = ("2026-11-20-first", "2026-11-21-second", "2026-11-22-third")
+    for day, name in enumerate(names):
+        issue_id = sent(store, site, name)
+        with store.writing() as tx:
+            moment = f"2026-11-2{day} 12:00:00+00:00"
+            for words in ("dispatch SET filled_at", "delivery SET queued_at"):
+                tx.execute(text(f"UPDATE {words} = '{moment}' WHERE issue_id = {issue_id}"))
+            if name.endswith("second"):
+                tx.execute(text(f"DELETE FROM delivery WHERE issue_id = {issue_id}"))  # noqa: S608
+    told = _told(site, store)
+    assert sorted(names, key=told.index) == [
+        "2026-11-22-third",
+        "2026-11-21-second",
+        "2026-11-20-first",
+    ]
+
+
+def test_more_than_a_hundred_events_are_told(site: Site, store: Store) -> None:
+    add(site, store, name="Anna", language="de")
+    anna = people.show(site, store, ANNA).person.id
+    with store.writing() as tx:
+        for number in range(120):
+            events.add(tx, EventKind.BOUNCED, anna, NOW, f"no. {number}")
+    assert _told(site, store).endswith("bounced no. 0")
+
+
+@pytest.mark.parametrize("list_id", ["", "bulletin"])
+def test_who_is_in_a_suppressed_domain_is_not_said_to_get_mail(
+    site: Site, store: Store, list_id: str
+) -> None:
+    add(site, store, name="Anna", language="de")
+    assert "bulletin: active, gets its mail" in _told(site, store)
+    suppressing.add(site, store, ANNA.partition("@")[2], NOW, list_id=list_id)
+    assert "bulletin: active, gets nothing all the same, as said above" in _told(site, store)
 
 
 def test_every_delivery_state_has_words() -> None:

@@ -157,7 +157,7 @@ def test_a_merge_is_shown_asked_about_and_done(
     assert said.out.startswith(f"A dry run: nothing was written.\n{OLD} -> {ANNA}\n")
     assert "bulletin\tactive\tactive\tactive" in said.out and "Tags: press unions" in said.out
     assert "Notes: 1 moved" in said.out and "Fields taken over: home-town" in said.out
-    assert f"They differ in branch: what {ANNA} has stays." in said.err
+    assert f"They differ in language, branch: what {ANNA} has stays." in said.err
     monkeypatch.setattr(console, "at_terminal", lambda: True)
     monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
     known("subscribers", "merge", ANNA, OLD, code=75)

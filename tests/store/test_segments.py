@@ -267,7 +267,7 @@ def matching(store: Store, rule: Rule, at: Scope | None = None) -> list[str]:
         ("joined by hand", "egon kay"),
         ("joined by sheet", "egon"),
         ('joined by "import:people.csv"', "anna boris инфо"),
-        ("joined by imp", ""),
+        ('joined by "imp"', ""),
         ('joined by "%"', ""),
         ("not joined by import", "dana egon kay"),
         ("branch = rail", "anna"),

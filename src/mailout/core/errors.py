@@ -51,12 +51,17 @@ class BadFile(MailoutError):
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint naming the closest of the `known` words, or all of them when few; may be empty."""
     choices = sorted(known)
-    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
-    if close:
-        return f"Did you mean `{close[0]}`?"
+    if close := closest(word, choices):
+        return f"Did you mean `{close}`?"
     if choices and len(choices) <= 12:
         return "Known: " + ", ".join(choices) + "."
     return ""
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """The one of the `known` words that was probably meant; empty if none is close."""
+    close = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
+    return close[0] if close else ""
 
 
 def place(file: str, line: int | None = None, column: int | None = None) -> str:

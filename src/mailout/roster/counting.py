@@ -215,5 +215,7 @@ class Counts:
 
 
 def _sorted(counts: Counter[str]) -> dict[str, int]:
-    """The counts that are not zero, the largest first."""
-    return {str(name): number for name, number in counts.most_common() if number}
+    """The counts that are not zero, the largest first; equal ones by their names, since databases
+    tell of people in orders of their own."""
+    told = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    return {str(name): number for name, number in told if number}

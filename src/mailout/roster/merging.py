@@ -39,6 +39,7 @@ _AGREED = (
     ConsentAction.IMPORTED, ConsentAction.ADDED, ConsentAction.JOINED, ConsentAction.CONFIRMED
 )  # fmt: skip
 _SOURCE = "subscribers merge"
+_DETAILS = ("name", "language", "country")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class OnList:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """What a merge comes to. `differing` are fields of which the kept person's stay;
+    """What a merge comes to. `differing` is that of which the kept person's stays: details, fields,
+    and how often and in which edition they get a list (`frequency on bulletin`);
     `suppressed` are reasons that hold for the kept address from now on."""
 
     kept: str
@@ -110,7 +112,7 @@ class _Pair:
             lists=tuple(lists),
             tags=tuple(sorted({*stays.tags, *goes.tags})),
             fields=tuple(sorted(set(goes.fields) - set(stays.fields))),
-            differing=tuple(differing),
+            differing=(*self._details(), *differing, *self._choices()),
             suppressed=tuple((one.list_id, one.reason.value) for one in spared),
             deliveries=moving.moved + len(moving.doubled),
             skipped=len(moving.skipped),
@@ -150,6 +152,22 @@ class _Pair:
                 )
             )
         return lists
+
+    def _details(self) -> list[str]:
+        """Which of the details of everybody are known of both, and differ."""
+        stays, goes = self.stays, self.goes
+        pairs = ((name, getattr(stays, name), getattr(goes, name)) for name in _DETAILS)
+        return [name for name, mine, theirs in pairs if mine and theirs and mine != theirs]
+
+    def _choices(self) -> list[str]:
+        """What they chose otherwise for a list that both are on."""
+        return [
+            f"{what} on {mine.list_id}"
+            for mine in self.stays.memberships
+            if (theirs := self.goes.membership(mine.list_id)) is not None
+            for what in ("frequency", "edition")
+            if getattr(mine, what) != getattr(theirs, what)
+        ]
 
     def _memberships(self) -> tuple[Membership, ...]:
         return (*self.stays.memberships, *self.goes.memberships)
@@ -238,7 +256,7 @@ class _Pair:
         stored.change_tags(self.tx, stays.id, add=goes.tags)
         details = {
             name: getattr(goes, name)
-            for name in ("name", "language", "country")
+            for name in _DETAILS
             if getattr(goes, name) and not getattr(stays, name)
         }
         members.change(

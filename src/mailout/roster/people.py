@@ -35,6 +35,7 @@ from mailout.store import (
 )
 from mailout.store import people as stored
 from mailout.store import roster as bulk
+from mailout.store.batch import chunks
 from mailout.store.engine import Store, Tx
 from mailout.store.imports import ImportRun
 from mailout.store.notes import Note
@@ -42,6 +43,7 @@ from mailout.store.pen import Here
 from mailout.store.suppressions import HeldDomain
 
 _PAGE = 500
+_MANY = 10_000  # issues and events of one person: all that there are, while memory is bounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +156,9 @@ def show(site: Site, store: Store, address: str) -> Record:
             person=person,
             consents=tuple(consents.of_subscriber(tx, person.id)),
             suppressions=tuple(bulk.suppressions_of(tx, person.address_key)),
-            deliveries=tuple(bulk.sent_to(tx, person.address_key)),
-            missed=tuple(bulk.missed_by(tx, person)),
-            events=tuple(events.listed(tx, list(EventKind), subscriber_id=person.id, limit=100)),
+            deliveries=tuple(bulk.sent_to(tx, person.address_key, _MANY)),
+            missed=tuple(bulk.missed_by(tx, person, _MANY)),
+            events=tuple(events.listed(tx, list(EventKind), subscriber_id=person.id, limit=_MANY)),
             notes=tuple(notes.of(tx, person.id)),
             domains=tuple(suppressions.of_domain(tx, Address.stored(person.address).domain)),
             imports=tuple(imports.of_person(tx, person.id)),
@@ -179,38 +181,30 @@ def listed(
     Raises: UsageError, MailoutError for a list or a segment that cannot be resolved.
     """
     asked = selecting.chosen(site, selection)
-
-    def page(tx: Tx, start: int, most: int, skipped: int) -> list[Subscriber]:
-        where = bulk.all_of(asked.conditions(tx, site))
-        return stored.page(
-            tx, where, list_id=asked.list_id, after=start, limit=most, sort=sort, skip=skipped
-        )
-
-    return _pages(store, page, after, limit, skip, in_order_of_ids=not sort)
-
-
-def _pages(
-    store: Store,
-    page: Callable[[Tx, int, int, int], list[Subscriber]],
-    after: int,
-    limit: int,
-    skip: int,
-    *,
-    in_order_of_ids: bool,
-) -> Iterator[Subscriber]:
+    if sort:
+        # All of them at one moment: to sort anew for each page takes longer with every page, and
+        # who is renamed meanwhile would be on two or on none.
+        with store.reading() as tx:
+            where = bulk.all_of(asked.conditions(tx, site))
+            ids = stored.in_order(tx, sort, where, list_id=asked.list_id, limit=limit, skip=skip)
+        for some in chunks(ids, _PAGE):
+            with store.reading() as tx:
+                known = {one.id: one for one in stored.by_ids(tx, some)}
+            yield from (known[one] for one in some if one in known)
+        return
     left = limit
     while True:
         size = min(_PAGE, left) if limit else _PAGE
         with store.reading() as tx:
-            people = page(tx, after, size, skip)
+            where = bulk.all_of(asked.conditions(tx, site))
+            people = stored.page(
+                tx, where, list_id=asked.list_id, after=after, limit=size, skip=skip
+            )
         yield from people
         left -= len(people)
         if len(people) < size or (limit and left <= 0):
             return
-        if in_order_of_ids:
-            after, skip = people[-1].id, 0
-        else:
-            skip += size
+        after, skip = people[-1].id, 0
 
 
 def erase(site: Site, store: Store, address: str, now: datetime) -> bool:

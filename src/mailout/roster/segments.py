@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from mailout.core import segment as rules
-from mailout.core.errors import UsageError, nearest
+from mailout.core.errors import MailoutError, UsageError, nearest
 from mailout.core.mailing_list import SegmentName
 from mailout.core.segment import And, Find, Not, Or, Other, Rule
 from mailout.core.site import Site
@@ -151,8 +151,15 @@ def count_of(site: Site, store: Store, asked: Asked) -> Count:
 
 
 def listing(site: Site, store: Store) -> list[Count]:
-    """Every segment of the site with its counts. Raises: MailoutError."""
-    return [count(site, store, name) for name in site.segments()]
+    """Every segment of the site with its counts. Raises: MailoutError naming the segment."""
+    found = []
+    for name in site.segments():
+        try:
+            found.append(count(site, store, name))
+        except MailoutError as error:
+            error.where = f"segment {name}" + (f", {error.where}" if error.where else "")
+            raise
+    return found
 
 
 def sample(site: Site, store: Store, name: SegmentName, size: int) -> list[Subscriber]:

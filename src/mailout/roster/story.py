@@ -61,13 +61,13 @@ def told(record: Record, at: Callable[[datetime], str]) -> Iterator[str]:
         yield f"  {held}"
     if person.bounce_paused_at:
         yield f"  Paused since {at(person.bounce_paused_at)}: mail to the address came back."
+    silent = {one.list_id for one in record.suppressions} | {one.list_id for one in record.domains}
     for member in person.memberships:
         since = at(member.changed_at)
         until = at(member.paused_until) if member.paused_until else "they go on"
         standing = _STATES[member.state].format(until=until)
         if member.state is SubscriptionState.ACTIVE and (
-            person.bounce_paused_at
-            or any(s.list_id in ("", member.list_id) for s in record.suppressions)
+            person.bounce_paused_at or silent & {"", member.list_id}
         ):
             standing = "gets nothing all the same, as said above"
         yield f"List {member.list_id}: {member.state}, {standing} (since {since})"
@@ -75,13 +75,7 @@ def told(record: Record, at: Callable[[datetime], str]) -> Iterator[str]:
             yield f"  {_FREQUENCIES[Frequency(member.frequency)]}"
         if member.edition:
             yield f"  Chose the {member.edition} edition."
-        for missed in record.missed:
-            other_digest = missed.digest and missed.digest != member.frequency
-            if missed.list_id == member.list_id and not other_digest:
-                yield f"  {missed.issue}: {_why_missed(missed, member)}"
-        for sent in record.deliveries:
-            if sent.list_id == member.list_id:
-                yield f"  {sent.issue}: {_what_came(sent, member, at)}"
+        yield from _issues(record, member, at)
     if not person.memberships:
         yield "On no list."
     if record.consents:
@@ -107,6 +101,21 @@ def told(record: Record, at: Callable[[datetime], str]) -> Iterator[str]:
         yield "Notes:"
     for note in record.notes:
         yield f"  {at(note.at)} ({note.id}) {note.text}"
+
+
+def _issues(record: Record, member: Membership, at: Callable[[datetime], str]) -> Iterator[str]:
+    """What became of each issue of a list for the person, the newest first."""
+    lines = [
+        (sent.queued_at, f"  {sent.issue}: {_what_came(sent, member, at)}")
+        for sent in record.deliveries
+        if sent.list_id == member.list_id
+    ]
+    for missed in record.missed:
+        other_digest = missed.digest and missed.digest != member.frequency
+        if missed.list_id == member.list_id and not other_digest:
+            lines.append((missed.at, f"  {missed.issue}: {_why_missed(missed, member)}"))
+    for _, line in sorted(lines, key=lambda one: one[0], reverse=True):
+        yield line
 
 
 def fields_told(person: Subscriber) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from mailout.core.subscription import SubscriptionState, stricter
-from mailout.core.suppression import SuppressionReason
+from mailout.core.suppression import SuppressionReason, why_not_lifted
 from mailout.roster import journal
 from mailout.roster.entry import NO_CHOICE, Choice, Entry, narrowed
 from mailout.store.intake import Known
@@ -37,7 +37,9 @@ def why_not(person: Entry, known: Known | None, suppressed: SuppressionReason | 
     if suppressed is SuppressionReason.ERASED or (
         suppressed is not None and (known is None or known.state is None or not leaves)
     ):
-        return f"suppressed ({suppressed}): only they can come back, by signing up"
+        if why_not_lifted(suppressed):
+            return f"suppressed ({suppressed}): only they can come back, by signing up"
+        return f"suppressed ({suppressed}): `mailout suppressions lift` ends that"
     if known is not None and known.state is _UNSUBSCRIBED and not leaves:
         return "unsubscribed: only their own new sign-up brings them back"
     return ""

@@ -106,7 +106,8 @@ def audience(tx: Tx, choice: Choice, now: datetime) -> Audience:
             left_out[why] = left_out.get(why, 0) + number
         else:
             by_language[language] = number
-    return Audience(by_language, left_out)
+    # By name: each database groups in an order of its own.
+    return Audience(dict(sorted(by_language.items())), dict(sorted(left_out.items())))
 
 
 def check(tx: Tx, choice: Choice) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, insert, select, text, update
 
 from mailout.core.subscriber import Membership, Subscriber
 from mailout.core.subscription import SubscriptionState
@@ -60,29 +61,50 @@ def page(
     list_id: str = "",
     after: int = 0,
     limit: int = 100,
-    sort: str = "",
     skip: int = 0,
 ) -> list[Subscriber]:
     """Up to `limit` people with ids above `after`, `skip` of them passed over, in the order of
-    their ids or of one of `SORTS`, whose first letter `-` turns it round.
+    their ids.
 
     `where` may speak of the subscription only when `list_id` is given.
     """
-    query = select(SUBSCRIBER).where(SUBSCRIBER.c.id > after)
+    query = _chosen(select(SUBSCRIBER), where, list_id).where(SUBSCRIBER.c.id > after)
+    rows = tx.execute(query.order_by(SUBSCRIBER.c.id).limit(limit).offset(skip)).all()
+    return _complete(tx, rows)
+
+
+def in_order(
+    tx: Tx,
+    sort: str,
+    where: ColumnElement[bool] | None = None,
+    *,
+    list_id: str = "",
+    limit: int = 0,
+    skip: int = 0,
+) -> list[int]:
+    """The ids of up to `limit` people (0: of all), `skip` of them passed over, in the order of one
+    of `SORTS`, whose first letter `-` turns it round. `where` as in `page`."""
+    name = sort.removeprefix("-")
+    by: ColumnElement[object] = _SORTS[name]
+    if name == "joined" and list_id:
+        by = SUBSCRIPTION.c.joined_at
+    elif name == "name" and dialect_of(tx) == "sqlite":
+        by = func.folded(SUBSCRIBER.c.name)  # of ours: its own knows no capitals but A to Z
+    query = _chosen(select(SUBSCRIBER.c.id), where, list_id)
+    if sort.startswith("-"):
+        query = query.order_by(by.desc(), SUBSCRIBER.c.id.desc())
+    else:
+        query = query.order_by(by, SUBSCRIBER.c.id)
+    if limit:
+        query = query.limit(limit).offset(skip)
+    return list(tx.scalars(query))
+
+
+def _chosen(query: Select[Any], where: ColumnElement[bool] | None, list_id: str) -> Select[Any]:
     if list_id:
         query = query.join(SUBSCRIPTION, SUBSCRIPTION.c.subscriber_id == SUBSCRIBER.c.id)
         query = query.where(SUBSCRIPTION.c.list_id == list_id)
-    if where is not None:
-        query = query.where(where)
-    if sort:
-        name = sort.removeprefix("-")
-        by: ColumnElement[object] = (
-            SUBSCRIPTION.c.joined_at if name == "joined" and list_id else _SORTS[name]
-        )
-        query = query.order_by(by.desc() if sort[0] == "-" else by)
-    query = query.order_by(SUBSCRIBER.c.id.desc() if sort[:1] == "-" else SUBSCRIBER.c.id)
-    rows = tx.execute(query.limit(limit).offset(skip)).all()
-    return _complete(tx, rows)
+    return query if where is None else query.where(where)
 
 
 def by_ids(tx: Tx, ids: Sequence[int]) -> list[Subscriber]:

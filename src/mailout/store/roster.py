@@ -74,8 +74,8 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """An order to send an issue of a person's list, of which they have no delivery. A `digest` is
-    for readers of that frequency alone."""
+    """An order to send an issue of a person's list, begun `at` that moment, of which they have no
+    delivery. A `digest` is for readers of that frequency alone."""
 
     issue: str
     list_id: str
@@ -234,7 +234,7 @@ def suppressions_of(tx: Tx, address_key: str) -> list[Suppression]:
     return [Suppression(*row) for row in rows]
 
 
-def sent_to(tx: Tx, address_key: str, limit: int = 100) -> list[Sent]:
+def sent_to(tx: Tx, address_key: str, limit: int) -> list[Sent]:
     """Up to `limit` deliveries to an address key, newest first."""
     rows = tx.execute(
         select(DELIVERY, ISSUE.c.name.label("issue"), ISSUE.c.list_id)
@@ -246,15 +246,16 @@ def sent_to(tx: Tx, address_key: str, limit: int = 100) -> list[Sent]:
     return [_from(Sent, row) for row in rows]
 
 
-def missed_by(tx: Tx, person: Subscriber, limit: int = 100) -> list[Missed]:
-    """Up to `limit` orders to send issues of the person's lists that made no delivery to them."""
+def missed_by(tx: Tx, person: Subscriber, limit: int) -> list[Missed]:
+    """Up to `limit` orders to send issues of the person's lists that made no delivery to them, of
+    those that have begun."""
     rows = tx.execute(
         select(
             ISSUE.c.name,
             DISPATCH.c.list_id,
             DISPATCH.c.segment,
             DISPATCH.c.exclude,
-            DISPATCH.c.created_at,
+            DISPATCH.c.filled_at,
             ISSUE.c.urgent,
             ISSUE.c.digest,
         )
@@ -262,6 +263,7 @@ def missed_by(tx: Tx, person: Subscriber, limit: int = 100) -> list[Missed]:
         .where(
             DISPATCH.c.list_id.in_([membership.list_id for membership in person.memberships]),
             DISPATCH.c.state != DispatchState.CANCELLED,
+            DISPATCH.c.filled_at.is_not(None),
             ~select(1)
             .where(
                 DELIVERY.c.issue_id == DISPATCH.c.issue_id,

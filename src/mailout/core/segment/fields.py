@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from mailout.core.errors import closest
+
 
 class Kind(StrEnum):
     """What a field holds. The last six are what a list may declare as `type`."""
@@ -73,6 +75,16 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
 
 HISTORY = ("received", "bounced", "replied")
 """What a rule asks of a person and an issue: `received(last 3 issues)`."""
+
+WAYS = ("import", "hand", "form")
+"""What `joined by` knows by itself; any other word is a source of evidence, as that was written."""
+
+
+def near_way(source: str) -> str:
+    """The way that a source was probably meant to be; empty if it is one, or like none."""
+    word = source.lower()
+    return closest(word, WAYS) if word not in WAYS and word.isalpha() else ""
+
 
 KEYWORDS = frozenset({"and", "or", "not", "in", "is", "contains", "everyone", "segment"})
 """Words that need quotes where a value is meant."""

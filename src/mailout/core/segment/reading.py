@@ -7,7 +7,14 @@ from typing import NoReturn
 
 from mailout.core.errors import nearest
 from mailout.core.segment import values
-from mailout.core.segment.fields import HISTORY, KEYWORDS, Field, Vocabulary
+from mailout.core.segment.fields import (
+    HISTORY,
+    KEYWORDS,
+    WAYS,
+    Field,
+    Vocabulary,
+    near_way,
+)
 from mailout.core.segment.rule import (
     And,
     Comparison,
@@ -26,6 +33,11 @@ _MOST_VALUES = 500  # of one `in`: databases bound what a statement may be given
 _MOST_ISSUES = 1000
 _OPERATORS = "one of `=`, `!=`, `<`, `<=`, `>`, `>=`, `is empty` or `in`"
 _ANY = Vocabulary()
+_FOREIGN = {
+    "==": "=", "<>": "!=", "=<": "<=", "=>": ">=", "!": "not",
+    "&&": "and", "&": "and", "||": "or", "|": "or",
+}  # fmt: skip
+"""What other languages write, and what is written here."""
 
 
 def parse(text: str, where: str = "", vocabulary: Vocabulary = _ANY) -> Rule:
@@ -115,6 +127,9 @@ class _Parser:
             rule = History(what, issue=self._value("an issue, `last 3 issues` or `any issue`"))
             if not rule.issue:
                 self._refuse("an issue has a name", at=start)
+        if (token := self._peek()).is_punct(","):
+            either = f"Write `{what}(one) or {what}(other)`."
+            self._refuse("only one issue, or the last ones, stand here", either, at=token)
         self._expect(")")
         return rule
 
@@ -134,6 +149,8 @@ class _Parser:
         if field is None:
             if token.kind == "end":
                 self._refuse("the rule ends here, where a field was expected")
+            if token.kind == "word" and token.text in (self.vocabulary.segments or ()):
+                self._refuse(f"`{token.text}` is a segment", f"Write `segment {token.text}`.")
             self._refuse(f"`{token.text}` is no field", nearest(name, self.vocabulary.names))
         self.next += 1
         if name == "joined" and self._took("by"):
@@ -161,6 +178,9 @@ class _Parser:
 
     def _compared(self, name: str, op: str, *found: str) -> Comparison:
         own = self.vocabulary.fields.get(name)
+        field = self.vocabulary.field(name)
+        if op != "contains" and field is not None and field.kind.is_text:
+            found = tuple(value.strip() for value in found)  # as names and texts are kept
         return Comparison(name, op, found, own.kind if own else None)
 
     def _joined_by(self) -> Rule:
@@ -168,6 +188,13 @@ class _Parser:
         source = self._value("a way such as `import`, `hand` or `form`")
         if not source.strip():
             self._refuse("a way such as `import` has a name", at=token)
+        # A source is any text: of a slip nobody would be told, and with `not` it is everybody.
+        if token.kind == "word" and (meant := near_way(source)):
+            self._refuse(
+                f"`{source}` is not one of the ways {', '.join(WAYS)}",
+                f"Did you mean `{meant}`? Put it in quotes if a source is really called so.",
+                at=token,
+            )
         return JoinedBy(source)
 
     def _emptiness(self, name: str, field: Field) -> Rule:
@@ -255,5 +282,25 @@ class _Parser:
         token = at or self._peek()
         if token.kind == "bad" and token.text == '"':
             why, fix = "this quote is never closed", 'Write another `"` behind the value.'
+        elif at is None or token.kind == "foreign":
+            why, fix = self._foreign(token) or (why, fix)
         place = token.at
         raise BadRule(why, text=self.text, at=place, where=self.where, fix=fix)
+
+    def _foreign(self, token: Token) -> tuple[str, str] | None:
+        """What is wrong and what to write, where something stands as in other languages."""
+        none = Token("end", "", -1)
+        around = [none, none, *self.tokens, none]
+        operator, before, _, after = around[self.next : self.next + 4]
+        if token.text == "!" and before.kind == "word" and before.at + len(before.text) == token.at:
+            return "`!` stands in no word", f'Write `"{before.text}!"`.'
+        if token.kind in ("foreign", "word") and (meant := _FOREIGN.get(token.text)):
+            return f"`{token.text}` is no sign of this language", f"Write `{meant}`."
+        if not token.is_punct(",") or operator.kind != "op":
+            return None
+        whole = f"{before.text}.{after.text}"
+        if after.at == token.at + 1 and values.is_number(whole):
+            return "a number has a point, no comma", f"Write `{whole}`."
+        if brackets := {"=": "in", "!=": "not in"}.get(operator.text):
+            return "several values need brackets", f"Write them as `{brackets} (one, other)`."
+        return None

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from mailout.core.errors import MailoutError
 
 _TOKEN = re.compile(
-    r'\s*(?:(?P<op><=|>=|!=|=|<|>)|(?P<punct>[(),])|"(?P<quoted>(?:[^"\\]|\\.)*)"'
+    r"\s*(?:(?P<foreign>==|<>|=<|=>|!(?!=))"
+    r'|(?P<op><=|>=|!=|=|<|>)|(?P<punct>[(),])|"(?P<quoted>(?:[^"\\]|\\.)*)"'
     r"|(?P<word>[^\s()<>=!,\"]+)|(?P<bad>\S))",
     re.DOTALL,
 )
@@ -19,8 +20,8 @@ _SHOWN = 76  # of a long line so much is shown, around the place
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`kind` is op, punct, quoted, word, bad (a character that is none of these) or end; `at` is
-    where it begins in the text."""
+    """`kind` is op, punct, quoted, word, foreign (a sign of other languages), bad (a character that
+    is none of these) or end; `at` is where it begins in the text."""
 
     kind: str
     text: str

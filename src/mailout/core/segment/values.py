@@ -29,9 +29,9 @@ def stored(field: Field, typed: str, lists: tuple[str, ...] = ()) -> str:
     typed = composed(typed)
     match field.kind:
         case Kind.TAGS:
-            return typed.lower()
+            return _tag(typed)
         case Kind.DOMAIN:
-            return _domain(typed)
+            return _domain(typed.strip())
         case Kind.LANGUAGE:
             return _language(typed)
         case Kind.COUNTRY:
@@ -43,7 +43,7 @@ def stored(field: Field, typed: str, lists: tuple[str, ...] = ()) -> str:
         case Kind.JOINED | Kind.DATE:
             return _day(typed)
         case Kind.NUMBER:
-            if not _NUMBER.fullmatch(typed):
+            if not is_number(typed):
                 raise BadValue(f"`{typed}` is not a number", "Write it as 12 or 2.5.")
             return typed
         case Kind.YES_NO:
@@ -56,6 +56,10 @@ def stored(field: Field, typed: str, lists: tuple[str, ...] = ()) -> str:
             return typed
 
 
+def is_number(typed: str) -> bool:
+    return bool(_NUMBER.fullmatch(typed))
+
+
 def _language(typed: str) -> str:
     meant = language.mistaken_for(typed)
     code = language.normal(typed)
@@ -64,6 +68,15 @@ def _language(typed: str) -> str:
     if not language.is_code(code):
         raise BadValue(f"`{code}` is not a language code", "Write one such as ru.")
     return code
+
+
+def _tag(typed: str) -> str:
+    tag = typed.strip().lower()  # as each is kept: with a blank at an end it would be nobody's
+    if not tag:
+        raise BadValue("a tag has a name", "Write `tag is empty` for those who have none.")
+    if "," in tag or ";" in tag:
+        raise BadValue("no tag has a comma or a semicolon in it", "Write `tag in (one, other)`.")
+    return tag
 
 
 def _domain(typed: str) -> str:

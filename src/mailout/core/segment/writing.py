@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mailout.core.segment.fields import KEYWORDS, Kind
+from mailout.core.segment.fields import KEYWORDS, Kind, near_way
 from mailout.core.segment.rule import (
     And,
     Comparison,
@@ -30,7 +30,7 @@ def written(rule: Rule) -> str:
         case Other(name):
             return f"segment {_value(name)}"
         case JoinedBy(source):
-            return f"joined by {_value(source)}"
+            return f"joined by {_quoted(source) if near_way(source) else _value(source)}"
         case History(what, issue, last):
             return f"{what}({_issues(issue, last)})"
         case Comparison():
@@ -69,6 +69,10 @@ def _value_of(kind: Kind, value: str) -> str:
 def _value(text: str) -> str:
     if _PLAIN_WORD.fullmatch(text) and text.lower() not in _SPECIAL:
         return text
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
