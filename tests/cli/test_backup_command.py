@@ -4,8 +4,8 @@ twice without being asked."""
 from __future__ import annotations
 
 import os
-import stat
 import shutil
+import stat
 import subprocess
 import time
 from collections import Counter
