@@ -4,6 +4,7 @@ twice without being asked."""
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import time
@@ -181,7 +182,12 @@ def test_a_restore_says_what_it_cannot_know(
         "restore", str(file), "--into", str(tmp_path / "more"), "--store", "sqlite:///else.db",
         "--leaves-from", old,
     ).out  # fmt: skip
-    assert 'url = "sqlite:///else.db"' in said
+    last = said[said.rindex("Before any other command") :]
+    assert 'url = "sqlite:///else.db"' in last and "mailout settle" not in last
+    more = CommandLine(tmp_path / "more", shell.capsys)
+    shutil.copy(shell.root / "keys.toml", more.root)
+    assert "the store is not there" in more("status", code=1).err
+    assert not (more.root / "mailout.db").exists()
     assert "0 leaves, 0 erasures, 0 suppressions" in said
     assert "not empty" in shell("restore", str(file), "--into", str(again.root), code=1).err
     (again.root / "keys.toml").write_bytes((shell.root / "keys.toml").read_bytes())

@@ -19,7 +19,7 @@ from mailout.core.merge import Standing, other_holds
 from mailout.core.site import Site
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
-from mailout.preferences import leaving
+from mailout.preferences import leaving, moving
 from mailout.roster import choices, editing, merging, people
 from mailout.roster.editing import Change
 from mailout.store import consents, suppressions
@@ -27,8 +27,9 @@ from mailout.store import people as stored
 from mailout.store.engine import Store
 from newcomers import dump
 from roster_tools import NOW, Import
+from sign_ups import token_mailed
 
-KEPT, GONE = "anna@example.org", "anna@old.example.org"
+KEPT, GONE, NEW = "anna@example.org", "anna@old.example.org", "anna@new.example.org"
 ACTIVE, LEFT = SubscriptionState.ACTIVE, SubscriptionState.UNSUBSCRIBED
 LATER = NOW + timedelta(days=1)
 
@@ -210,6 +211,13 @@ def test_no_issue_comes_to_both(site: Site, store: Store, take: Import) -> None:
     assert [(one.issue, str(one.state)) for one in rows] == [("w2", "queued"), ("w1", "skipped")]
     with store.reading() as tx:
         assert tx.scalar(text("SELECT count(DISTINCT subscriber_id) FROM delivery")) == 1
+        kept = stored.find(tx, key(site, KEPT))
+    assert kept is not None
+    # They may change their address later, though both addresses had an issue.
+    moving.ask(site, store, kept, Address.parse(NEW), LATER, secrets.token_bytes)
+    assert moving.confirm(site, store, token_mailed(store), LATER) is not None
+    rows = people.show(site, store, NEW).deliveries
+    assert [(one.issue, str(one.state)) for one in rows] == [("w2", "queued"), ("w1", "skipped")]
 
 
 def test_edit_checks_types_and_choices(site: Site, store: Store) -> None:

@@ -74,8 +74,9 @@ def test_a_port_in_use_is_refused(root: Path) -> None:
 
 def test_an_older_store_is_refused(root: Path) -> None:
     (root / "mailout.db").unlink()
-    with pytest.raises(MailoutError, match="mailout db upgrade"):
+    with pytest.raises(MailoutError, match=r"store is not there.* elsewhere.*`mailout db upgrade`"):
         call(root, "serve", "--port", "0")
+    assert not (root / "mailout.db").exists()
 
 
 def test_db_upgrade_says_from_where_to_where(
@@ -86,6 +87,7 @@ def test_db_upgrade_says_from_where_to_where(
     (root / "mailout.db").unlink()
     call(root, "db", "current")
     assert "no tables yet" in capsys.readouterr().out
+    assert not (root / "mailout.db").exists()
     call(root, "db", "upgrade")
     assert "from no tables to 0" in capsys.readouterr().out
     call(root, "db", "current", "--json")

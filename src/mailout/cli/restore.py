@@ -83,11 +83,6 @@ def _say_restored(found: Restored, target: Path) -> None:
             f"\nThe keys are not in it. Copy keys.toml and dkim/ back into {target} first of all:\n"
             "without them nobody is recognised, not even those who were erased."
         )
-    if found.store_url != found.settings_url:
-        say(
-            "\nThe store is not where config.toml says. Write there, under [store]:"
-            f'\n  url = "{found.store_url}"'
-        )
     say("\nWhat happened since then is not in it.")
     if found.carried is None:
         say(
@@ -110,6 +105,13 @@ def _say_restored(found: Restored, target: Path) -> None:
     say("\nNothing is sent before you have looked at that: `mailout settle`.")
     if datetime.now(UTC).date() > about.keep_until:
         say(f"This backup was to be deleted after {about.keep_until}.")
+    if found.store_url != found.settings_url:  # last, since all that comes next depends on it
+        say(
+            f"\nBefore any other command: {target / 'config.toml'} names another store than the one"
+            " that was\nrestored, perhaps one that is in use. Write there, under [store]:"
+            f'\n  url = "{found.store_url}"'
+            "\nOr set MAILOUT_STORE_URL to it for all that runs there: commands, serve, worker."
+        )
 
 
 def _age(age: timedelta) -> str:

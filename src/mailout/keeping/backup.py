@@ -23,12 +23,11 @@ from mailout.core.backup import (
     pack_rows,
     part_name,
 )
-from mailout.core.errors import MailoutError
 from mailout.core.sealing import Seal
 from mailout.core.site import Site
 from mailout.keeping.container import Writer, written
 from mailout.keeping.folder import Folder
-from mailout.store import dump
+from mailout.store import dump, schema
 from mailout.store.engine import PlainTx, Store
 
 _PART = 4 * 1024 * 1024  # bytes after which a table goes on in another member
@@ -67,12 +66,12 @@ def make(
     Raises: MailoutError if `path` is there already, or something cannot be read or written;
     then nothing is left of it.
     """
+    if not schema.current(store):
+        raise schema.missing(store)
     folder = Folder(site, keys_file, secrets=seal is not None)
     with written(path, seal, now.timestamp()) as writer:
         with store.snapshot() as plain:
             shapes = dump.shapes(plain)
-            if not shapes:
-                raise MailoutError("the store has no tables yet", fix="Run `mailout db upgrade`.")
             about = About(
                 format=FORMAT,
                 program=program,

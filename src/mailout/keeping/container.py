@@ -210,7 +210,6 @@ class Reader:
     about: About
     _about_sum: Sum
     _tar: tarfile.TarFile
-    _packed: IO[bytes]
     manifest: Manifest | None = None
 
     def members(self) -> Iterator[Member]:
@@ -231,7 +230,9 @@ class Reader:
             raise _cut_off()
         if next(_members(self._tar), None) is not None:
             raise BadFile("the backup goes on after its end")
-        while piece := self._packed.read(_PIECE):  # the rest of the last block, and gzip's own sum
+        # The rest of the last block, which tar has read already, and gzip's own sum.
+        rest = cast(IO[bytes], self._tar.fileobj)
+        while piece := rest.read(_PIECE):
             if piece.strip(b"\0"):
                 raise BadFile("the backup goes on after its end")
         self._compare(sums)
@@ -259,19 +260,19 @@ def opened(path: Path, passphrase: str) -> Iterator[Reader]:
                 seal = sealing.open_seal(file.read(sealing.HEAD), passphrase)
                 outside = io.BufferedReader(_Unsealing(seal, file), _PIECE)
             with (
-                gzip.GzipFile(fileobj=outside, mode="rb") as packed,
+                io.BufferedReader(_Unpacking(outside), _PIECE) as packed,
                 tarfile.open(fileobj=packed, mode="r|", tarinfo=_PlainFile, bufsize=_PIECE) as tar,
             ):
                 first = next(_members(tar), None)
                 if first is None or first.name != ABOUT:
                     raise BadFile("this is no backup of mailout")
                 about = read_about(first.whole())
-                yield Reader(about, first.sum(), tar, cast(IO[bytes], packed))
+                yield Reader(about, first.sum(), tar)
     except BadFile as error:
         raise BadFile(error.what, where=error.where or str(path), fix=error.fix) from None
     except (EOFError, tarfile.ReadError):
         raise BadFile(_cut_off().what, where=str(path), fix=_cut_off().fix) from None
-    except (zlib.error, gzip.BadGzipFile, tarfile.TarError) as error:
+    except (zlib.error, tarfile.TarError) as error:
         raise BadFile(
             f"the backup is damaged: {error}", where=str(path), fix="Take another copy of it."
         ) from None
@@ -301,6 +302,30 @@ class _PlainFile(tarfile.TarInfo):
         if not fits or found.size < 0:
             raise BadFile("there is something in the backup that mailout never writes")
         return found
+
+
+class _Unpacking(io.RawIOBase):
+    """One stream of gzip, read as what was packed. `gzip` itself would go on with a second one,
+    which no sum of ours knows of."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._way = zlib.decompressobj(zlib.MAX_WBITS | 16)  # with gzip's head and sum
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target: Any) -> int:
+        while not self._way.eof:
+            packed = self._way.unconsumed_tail or self._file.read(_PIECE)
+            if not packed:
+                raise EOFError
+            if piece := self._way.decompress(packed, len(target)):
+                target[: len(piece)] = piece
+                return len(piece)
+        if self._way.unused_data or self._file.read(1):
+            raise BadFile("the backup goes on after its end")
+        return 0
 
 
 class _Unsealing(io.RawIOBase):

@@ -30,7 +30,7 @@ from mailout.core.site import Site
 from mailout.core.subscription import SubscriptionState
 from mailout.core.suppression import SuppressionReason
 from mailout.core.token import leave_token, link_token
-from mailout.store import consents, letters, members, people, requests
+from mailout.store import consents, letters, members, people, requests, roster
 from mailout.store.engine import Store, Tx
 from mailout.store.requests import Request
 
@@ -166,6 +166,10 @@ def confirm(site: Site, store: Store, token: str, now: datetime, random: Random)
     if look(store, token, now) is None:
         return None  # strangers' tokens end here: guessing them makes no writer wait
     with store.writing() as tx:
+        # In the order in which an erasure has them: the person, then what was asked for.
+        roster.let_pass(tx)
+        if asked := requests.look(tx, RequestPurpose.JOIN, token, now):
+            people.hold(tx, asked.address_key)
         found = requests.take(tx, RequestPurpose.JOIN, token, now)
         if found is None:
             return None  # the other of two clicks was first

@@ -18,7 +18,7 @@ from mailout.core.site import Site
 from mailout.core.subscriber import Subscriber
 from mailout.core.suppression import SuppressionReason
 from mailout.core.token import link_token
-from mailout.store import consents, letters, members, people, requests
+from mailout.store import consents, letters, members, people, requests, roster
 from mailout.store.engine import Store, Tx
 from mailout.store.requests import Request
 
@@ -89,8 +89,12 @@ def confirm(site: Site, store: Store, token: str, now: datetime) -> str | None:
     if look(store, token, now) is None:
         return None
     with store.writing() as tx:
+        # In the order in which an erasure has them: the person, then what was asked for.
+        roster.let_pass(tx)
+        asked = requests.look(tx, RequestPurpose.ADDRESS, token, now)
+        number = asked.subscriber_id if asked else None
+        person = people.by_id(tx, number, hold=True) if number else None
         found = requests.take(tx, RequestPurpose.ADDRESS, token, now)
-        person = people.by_id(tx, found.subscriber_id) if found and found.subscriber_id else None
         if found is None or person is None:
             return None
         said: Any = found.said

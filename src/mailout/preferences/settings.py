@@ -213,6 +213,8 @@ def save(
     before = read(site, person)
     with store.writing() as tx:
         roster.let_pass(tx)
+        if people.by_id(tx, person.id, hold=True) is None:
+            return person  # erased in this moment: there is nothing to be set any more
         if (wanted.name, wanted.language) != (person.name, person.language):
             members.change(tx, person.id, name=wanted.name, language=wanted.language)
         for list_id, chosen in wanted.lists.items():

@@ -49,7 +49,7 @@ def edit(site: Site, store: Store, address: str, change: Change) -> Subscriber:
         values["country"] = details.country_of(change.country)
     pairs = [_pair(one) for one in change.fields]
     with store.writing() as tx:
-        person = found(tx, site, address)
+        person = found(tx, site, address, hold=True)
         fields = dict(members.fields_of(tx, person.id))
         for name, typed in pairs:
             value = details.value_of(details.field_named(site, person, name), name, typed)
@@ -75,7 +75,7 @@ def _pair(text: str) -> tuple[str, str]:
 def note(site: Site, store: Store, address: str, text: str, now: datetime) -> Note:
     """The note about the person, which is kept until they are erased. Raises: MailoutError."""
     with store.writing() as tx:
-        person = found(tx, site, address)
+        person = found(tx, site, address, hold=True)
         words = note_words(text, person.address_key, site.keys.address)
         number = notes.add(tx, person.id, words, now)
     return Note(number, words, now)
@@ -113,7 +113,7 @@ def drop_notes(site: Site, store: Store, address: str, numbers: Iterable[int]) -
     """Nothing, once those notes about the person are gone. Raises: MailoutError for one that there
     is not."""
     with store.writing() as tx:
-        person = found(tx, site, address)
+        person = found(tx, site, address, hold=True)
         for number in numbers:
             if not notes.drop(tx, person.id, number):
                 raise MailoutError(f"there is no note {number} about them", where=person.address)

@@ -132,7 +132,7 @@ def tag(
     if both := sorted(given & taken):
         raise UsageError(f"`{both[0]}` cannot be added and removed at once")
     with store.writing() as tx:
-        person = found(tx, site, address)
+        person = found(tx, site, address, hold=True)
         # One may be kept with its letters in pieces, from before that was minded.
         gone = {one for one in person.tags if composed(one) in taken}
         stored.change_tags(tx, person.id, given, gone)
@@ -241,9 +241,13 @@ def key_of(site: Site, address: str) -> str:
         raise UsageError(f"`{reading.shown(address)}` is no address: {error}") from None
 
 
-def found(tx: Tx, site: Site, address: str) -> Subscriber:
-    """The person with that address. Raises: MailoutError if there is nobody."""
+def found(tx: Tx, site: Site, address: str, *, hold: bool = False) -> Subscriber:
+    """The person with that address; with `hold`, which comes first in a transaction, nobody else
+    changes or erases them until its end. Raises: MailoutError if there is nobody."""
     key = key_of(site, address)
+    if hold:
+        bulk.let_pass(tx)
+        stored.hold(tx, key)
     person = stored.find(tx, key)
     if person is not None:
         return person

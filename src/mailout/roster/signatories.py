@@ -31,7 +31,7 @@ def add(site: Site, store: Store, address: str, signatory: Signatory) -> Signato
         raise UsageError("under which name?", where="--name")
     agreed = require_wording(signatory.agreed)
     with store.writing() as tx:
-        person = people.found(tx, site, address)
+        person = people.found(tx, site, address, hold=True)
         known = Signatory(
             **words, country=person.country, personal=signatory.personal, agreed=agreed
         )
@@ -45,7 +45,7 @@ def remove(site: Site, store: Store, address: str) -> tuple[list[str], list[str]
     Raises: MailoutError if they were no signatory.
     """
     with store.writing() as tx:
-        person = people.found(tx, site, address)
+        person = people.found(tx, site, address, hold=True)
         if not stored.put(tx, person.id, None):
             raise MailoutError(f"{person.address} is no signatory")
         return issues.withdraw_names(tx)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
@@ -39,6 +39,7 @@ _PRAGMAS = (
     "PRAGMA cache_size = -2000",
 )
 _COLLIDED = ("40001", "40P01")  # PostgreSQL's words for two that wait for each other
+_OVERTAKEN = ("23503", "23505")  # what is referred to is gone since, or what is made is there
 _LOOK_AGAIN = 0.001  # seconds between two looks whether the other writer has ended
 
 
@@ -272,6 +273,13 @@ def said_plainly() -> Iterator[None]:
         raise TryLater(
             f"the store does not answer: {words}", fix="Is the database server up?"
         ) from error
+    except IntegrityError as error:
+        # On PostgreSQL others go on between a look and a write. SQLite has one writer.
+        if getattr(error.orig, "sqlstate", "") in _OVERTAKEN:
+            raise TryLater(
+                "somebody else has just changed the same people", fix="Try again."
+            ) from error
+        raise
     except DatabaseError as error:
         if isinstance(error.orig, sqlite3.DatabaseError) and "not a database" in str(error.orig):
             raise MailoutError(

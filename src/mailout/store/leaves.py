@@ -42,10 +42,11 @@ _TAKE_OFF = """
 UPDATE subscription SET state = 'unsubscribed', changed_at = {at}
 FROM {rows} WHERE subscription.id = r.id AND subscription.state = r.state"""
 # Rows held by somebody else are passed over, so that whoever holds many never waits for
-# another who does. The person is held too, though not against those who only refer to them.
+# another who does. The person is held too, and first, but not against those who only refer to
+# them.
 _HELD = """ AND subscription.id IN (
   SELECT s.id FROM subscription s JOIN subscriber p ON p.id = s.subscriber_id
-  WHERE s.id = ANY(%(ids)s::bigint[]) FOR NO KEY UPDATE OF s, p {waiting})"""
+  WHERE s.id = ANY(%(ids)s::bigint[]) FOR NO KEY UPDATE OF p, s {waiting})"""
 _RETURNING = "\nRETURNING subscription.id"
 _ROWS_ON_POSTGRESQL = "json_to_recordset(%(rows)s::json) AS r(id bigint, state text)"
 _TAKE_OFF_ON_SQLITE = _TAKE_OFF.format(

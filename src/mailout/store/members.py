@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import alias, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import aliased
 
 from mailout.core.address import Address
 from mailout.core.subscription import SubscriptionState
@@ -21,7 +20,6 @@ from mailout.store.tables import (
     SUBSCRIBER,
     SUBSCRIPTION,
     SUPPRESSION,
-    DeliveryRow,
 )
 
 
@@ -194,7 +192,9 @@ def lift(tx: Tx, address_key: str, list_id: str) -> None:
 
 def move(tx: Tx, subscriber_id: int, address: Address, address_key: str) -> None:
     """Nothing, once the person has another address, and what they were sent counts as sent to it:
-    an issue is had once."""
+    an issue is had once. Of one that both addresses of a merged person had, one delivery does."""
+    theirs = SUBSCRIBER.c.id == subscriber_id
+    before = tx.execute(select(SUBSCRIBER.c.address_key).where(theirs)).scalar_one()
     change(
         tx,
         subscriber_id,
@@ -204,14 +204,16 @@ def move(tx: Tx, subscriber_id: int, address: Address, address_key: str) -> None
         bounce_paused_at=None,
         probe_from=None,
     )
-    other = aliased(DeliveryRow)
-    has_it_there = (
-        select(1)
-        .where(other.issue_id == DELIVERY.c.issue_id, other.address_key == address_key)  # type: ignore[arg-type]
-        .exists()
+    other = alias(DELIVERY)
+    of_it = select(1).where(other.c.issue_id == DELIVERY.c.issue_id)
+    has_it_there = of_it.where(other.c.address_key == address_key).exists()
+    rather = of_it.where(
+        other.c.subscriber_id == subscriber_id,
+        or_(other.c.address_key == before, other.c.id < DELIVERY.c.id),
     )
+    first = or_(DELIVERY.c.address_key == before, ~rather.exists())
     tx.execute(
         update(DELIVERY)
-        .where(DELIVERY.c.subscriber_id == subscriber_id, ~has_it_there)
+        .where(DELIVERY.c.subscriber_id == subscriber_id, ~has_it_there, first)
         .values(address_key=address_key)
     )

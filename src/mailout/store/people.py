@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, select, text, update
 
 from mailout.core.subscriber import Membership, Subscriber
 from mailout.core.subscription import SubscriptionState
@@ -46,11 +46,21 @@ def find(tx: Tx, address_key: str) -> Subscriber | None:
     return _complete(tx, [row])[0] if row else None
 
 
+def hold(tx: Tx, address_key: str) -> None:
+    """Nothing, once nobody else changes or erases the person with that key until `tx` ends.
+
+    Where a person and their places on lists are both held, the person comes first: of two who
+    held one each, each would wait for the other.
+    """
+    theirs = select(SUBSCRIBER.c.id).where(SUBSCRIBER.c.address_key == address_key)
+    tx.execute(theirs.with_for_update(key_share=True))
+
+
 def by_id(tx: Tx, subscriber_id: int, *, hold: bool = False) -> Subscriber | None:
     """The person with that number, with tags and memberships; with `hold` nobody else changes or
     erases them until the end of `tx`."""
     query = select(SUBSCRIBER).where(SUBSCRIBER.c.id == subscriber_id)
-    row = tx.execute(query.with_for_update() if hold else query).first()
+    row = tx.execute(query.with_for_update(key_share=True) if hold else query).first()
     return _complete(tx, [row])[0] if row else None
 
 
@@ -177,8 +187,8 @@ def change_tags(
         )
     )
     rows = [{"subscriber_id": subscriber_id, "tag": tag} for tag in sorted(set(add) - present)]
-    if rows:
-        tx.execute(insert(SUBSCRIBER_TAG), rows)
+    # Somebody may give the same tag at this moment; that is no collision.
+    batch.insert_batch(tx, SUBSCRIBER_TAG, rows, skip_known=True)
 
 
 def subscription_of_token(tx: Tx, token: str) -> Subscription | None:
@@ -190,12 +200,14 @@ def subscription_of_token(tx: Tx, token: str) -> Subscription | None:
 
 
 def subscription(tx: Tx, subscription_id: int, *, hold: bool = False) -> Subscription | None:
-    """The subscription with that id; with `hold` nobody else changes it until the end of `tx`."""
+    """The subscription with that id; with `hold` nobody else changes it or its person until the
+    end of `tx`."""
     return _subscription(tx, SUBSCRIPTION.c.id == subscription_id, hold=hold)
 
 
 def subscription_of(tx: Tx, subscriber_id: int, list_id: str) -> Subscription | None:
-    """The person's subscription of that list, which nobody else changes until the end of `tx`."""
+    """The person's subscription of that list, which nobody else changes until the end of `tx`; nor
+    the person."""
     theirs = and_(SUBSCRIPTION.c.subscriber_id == subscriber_id, SUBSCRIPTION.c.list_id == list_id)
     return _subscription(tx, theirs, hold=True)
 
@@ -214,7 +226,7 @@ def _subscription(tx: Tx, where: ColumnElement[bool], *, hold: bool = False) -> 
         .where(where)
     )
     if hold:  # SQLite has one writer and ignores it
-        query = query.with_for_update(of=SUBSCRIPTION)
+        query = query.with_for_update(of=[SUBSCRIBER, SUBSCRIPTION], key_share=True)
     row = tx.execute(query).first()
     return Subscription(*row) if row else None
 

@@ -28,7 +28,10 @@ def newest() -> str:
 
 
 def current(store: Store) -> str:
-    """The version of the store; empty when it has no tables yet."""
+    """The version of the store; empty when it has no tables yet, or is a file that is not there,
+    which is not made by looking."""
+    if _is_missing(store):
+        return ""
     with said_plainly(), store.engine.connect() as connection:
         if not inspect(connection).has_table(_TABLE):
             return ""
@@ -63,17 +66,35 @@ def refuse_unknown(found: str) -> None:
 
 def require_newest(store: Store) -> None:
     """Nothing, if the store's version is this program's. Raises: MailoutError."""
+    if _is_missing(store):
+        raise missing(store)
     found, wanted = current(store), newest()
     if found == wanted:
         return
     if not found:
-        raise MailoutError("the store has no tables yet", fix="Run `mailout db upgrade`.")
+        raise missing(store)
     if found in _known():
         raise MailoutError(
             f"the store has version {found}, this mailout needs {wanted}",
             fix="Make a copy of it, then run `mailout db upgrade`.",
         )
     raise _too_new(found)
+
+
+def _is_missing(store: Store) -> bool:
+    return store.file is not None and not store.file.exists()
+
+
+def missing(store: Store) -> MailoutError:
+    """The error of a store without tables. Whoever has one elsewhere must not be led to a new one:
+    it knows nobody who has left."""
+    what = "has no tables" if store.file is None or store.file.exists() else "is not there"
+    return MailoutError(
+        f"the store {what}",
+        where=f"{store.file}" if store.file else "",
+        fix="Is it elsewhere? Then say so: `url` under [store] in config.toml, or"
+        " MAILOUT_STORE_URL. A new one, which knows nobody, is made by `mailout db upgrade`.",
+    )
 
 
 def _too_new(found: str) -> MailoutError:

@@ -10,10 +10,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from mailout.core.suppression import SuppressionReason
 from mailout.store import batch
+from mailout.store.columns import dialect_of
 from mailout.store.engine import Tx
 from mailout.store.roster_tables import SUPPRESSED_DOMAIN
 from mailout.store.tables import SUBSCRIBER, SUPPRESSION
@@ -54,29 +56,20 @@ def add(
     evidence: str = "",
 ) -> None:
     """Nothing, once the key is suppressed; an older suppression and its reason stay."""
-    known = tx.execute(
-        select(SUPPRESSION.c.id).where(
-            SUPPRESSION.c.address_key == address_key, SUPPRESSION.c.list_id == list_id
-        )
-    ).first()
-    if known is None:
-        tx.execute(
-            insert(SUPPRESSION).values(
-                address_key=address_key, list_id=list_id, reason=reason, evidence=evidence, at=now
-            )
-        )
+    # Somebody may suppress it at this moment, too: a bounce, and an organiser by hand.
+    row: dict[str, object] = {"address_key": address_key, "list_id": list_id}
+    row |= {"reason": reason, "evidence": evidence, "at": now}
+    batch.insert_batch(tx, SUPPRESSION, [row], skip_known=True)
 
 
 def add_domain(
     tx: Tx, domain: str, now: datetime, *, list_id: str = "", evidence: str = ""
 ) -> bool:
     """Whether the domain is suppressed by this; an older suppression stays."""
-    if domain_is_held(tx, domain, list_id, exactly=True):
-        return False
-    tx.execute(
-        insert(SUPPRESSED_DOMAIN).values(domain=domain, list_id=list_id, evidence=evidence, at=now)
-    )
-    return True
+    insert = (postgresql if dialect_of(tx) == "postgresql" else sqlite).insert(SUPPRESSED_DOMAIN)
+    row = insert.values(domain=domain, list_id=list_id, evidence=evidence, at=now)
+    done = tx.execute(row.on_conflict_do_nothing(), execution_options={"preserve_rowcount": True})
+    return bool(getattr(done, "rowcount", 0))
 
 
 def among(tx: Tx, address_keys: Sequence[str], list_id: str) -> dict[str, SuppressionReason]:
