@@ -222,6 +222,20 @@ def test_a_mend_file_is_made_only_where_there_is_none_and_only_if_needed(
     assert "no such folder" in shell(*words, "/no/where/x.csv", code=1).err
 
 
+@pytest.mark.parametrize("file", ["-", "both.csv"])
+def test_the_files_beside_an_import_are_two_and_not_the_screen(
+    shell: CommandLine, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    monkeypatch.chdir(shell.root)
+    shell.write("people.csv", "email\nno\n")
+    before = {path.name for path in shell.root.iterdir()}
+    options = ("--report", file, *(("--mend", f"./{file}") if file != "-" else ()))
+    said = shell("subscribers", "import", "people.csv", "--list", "bulletin", "--consent", "so",
+                 *options, code=2).err  # fmt: skip
+    assert "`-` is no file" in said or "Name two files" in said
+    assert {path.name for path in shell.root.iterdir()} == before
+
+
 def test_the_guide_shows_columns_and_asks(
     shell: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

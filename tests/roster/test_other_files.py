@@ -154,9 +154,14 @@ def test_a_spreadsheet_that_is_a_bomb_or_broken(
 def test_a_zip_that_is_no_spreadsheet_and_an_old_one() -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as made:
-        made.writestr("people.csv", "email\na@x.org\n")
+        made.writestr("export/cleaned_members.csv", "email\na@x.org\n")
+        made.writestr("__MACOSX/export/._cleaned_members.csv", "")
+    bare = io.BytesIO()
+    with zipfile.ZipFile(bare, "w") as made:
+        made.writestr("content.xml", "<x/>")
     for raw, says in (
-        (out.getvalue(), "Save it as CSV"),
+        (out.getvalue(), r"holds cleaned_members\.csv\. Unpack it"),
+        (bare.getvalue(), "Save it as CSV"),
         (sheet.MAGIC + b"nothing", "Save it as CSV"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "old Excel file"),
     ):
@@ -323,6 +328,20 @@ def test_a_reader_of_its_own_says_the_same(
                 )
             )
     assert found[0] == found[1] and found[0].by_tag["z"] == 1
+
+
+def test_a_spreadsheet_is_unpacked_once_to_see_what_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = io.BytesIO(workbook(["email"], ["=1+1"], ["a@x.org"]))
+    first = opening.opened(file, "people.xlsx")
+    looked = []
+    monkeypatch.setattr(sheet, "_inspect", lambda *_: looked.append(1))
+    again = opening.opened(file, "people.xlsx", **first.asked)
+    assert not looked and list(again.table.rows) == list(first.table.rows)
+    # Another file in its place is looked at.
+    opening.opened(io.BytesIO(workbook(["email"], ["b@x.org"])), "people.xlsx", **first.asked)
+    assert looked
 
 
 def test_a_reader_that_dies_is_a_clear_error(

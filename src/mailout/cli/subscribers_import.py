@@ -90,10 +90,14 @@ def import_command(
       mailout subscribers import people.csv --list bulletin --consent "signed at the gate"
     """
     from mailout.roster import columns, importing, opening
-    from mailout.roster.mending import Mend, RowReport
+    from mailout.roster.mending import Mend, RowReport, require_two_files
 
     site = read_site(context)
     site.list_named(list_id)
+    require_two_files(mend, rows)
+    # Before any question: these refuse a file that is there.
+    mender = Mend(mend) if mend else nullcontext()
+    row_report = RowReport(rows) if rows else nullcontext()
     if guide:
         require_answers(as_json_)
     order = importing.Order(
@@ -117,12 +121,9 @@ def import_command(
             if not click.confirm(f"Put them on the list `{list_id}`?", err=True):
                 note("Nothing was written.")
                 return
-        with (
-            Mend(mend) if mend else nullcontext() as mender,
-            RowReport(rows) if rows else nullcontext() as row_report,
-        ):
+        with mender as refused, row_report as became:
             show = not as_json_
-            report = _imported(site, store, source, name, order, mender, row_report, show=show)
+            report = _imported(site, store, source, name, order, refused, became, show=show)
     if as_json_:
         as_json(_as_object(report))
         return

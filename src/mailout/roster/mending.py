@@ -15,9 +15,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self, TextIO
 
-from mailout.core.errors import MailoutError
+from mailout.core.errors import MailoutError, UsageError
 from mailout.roster.exporting import harmless
 from mailout.roster.reading import Broken
+
+
+def require_two_files(mend: str | None, rows: str | None) -> None:
+    """Nothing, if both can be written. Raises: UsageError for one file for both, and for `-`: what
+    the screen shows is the report."""
+    for option, path in (("--mend", mend), ("--report", rows)):
+        if path == "-":
+            raise UsageError("`-` is no file", where=option, fix="Name a new one, as rows.csv.")
+    if mend and rows and os.path.realpath(mend) == os.path.realpath(rows):
+        raise UsageError(
+            f"{mend} cannot be both",
+            where="--mend and --report",
+            fix="Name two files: the one is to be mended, the other to be read.",
+        )
 
 
 class OwnFile:

@@ -72,8 +72,10 @@ def opened(
     delimiter: str = "",
     preset: str = "",
     fields: Collection[str] = (),
+    inspected: str = "",
 ) -> Opened:
-    """The file, read as far as its header. `fields` are those that lists declare.
+    """The file, read as far as its header. `fields` are those that lists declare; `inspected` is
+    the hash of a spreadsheet that was opened before.
 
     Raises: UsageError for what was named and is not there, BadFile for no table of people.
     """
@@ -83,7 +85,7 @@ def opened(
     head = file.read(4)
     if head == sheet.MAGIC:
         found = source.hashed(file, name, "xlsx")
-        table, kind = sheet.read(found), "xlsx"
+        table, kind = sheet.read(found, inspected), "xlsx"
     elif head == _OLD_EXCEL:
         raise BadFile(
             "this is an old Excel file (.xls), or one with a password",
@@ -96,7 +98,7 @@ def opened(
     columns = columns_of.recognise(table.header, mapped, name, wanted, fields)
     asked = {
         "mapped": dict(mapped), "encoding": encoding, "delimiter": delimiter, "preset": preset,
-        "fields": tuple(fields),
+        "fields": tuple(fields), "inspected": found.sha256,
     }  # fmt: skip
     return Opened(found, table, columns, kind, asked)
 

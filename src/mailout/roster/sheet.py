@@ -16,7 +16,7 @@ import re
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
@@ -40,15 +40,33 @@ _ROW = re.compile(rb"<(?:\w{1,20}:)?row[\s/>]")
 # A row may say which one it is, and those before it are made up as empty ones.
 _NUMBERED = re.compile(rb"row\s[^<>]{0,400}?\br\s*=\s*[\"']\s*0*(\d{7,})")
 _TAIL = 512
+_TABLE = re.compile(r"(?!__MACOSX/).*\.(?:csv|tsv|txt|xlsx|json|jsonl|ndjson)", re.I).fullmatch
 _FORMULA = re.compile(rb"<f[ >]")
 
 
-def read(source: Source) -> Table:
-    """The table in the first sheet. Raises: BadFile for what is no spreadsheet, or no fit one."""
+def read(source: Source, inspected: str = "") -> Table:
+    """The table in the first sheet. A file of which `inspected` is the hash was found fit by who
+    says so, and is not unpacked once more for it: a full sheet takes ten seconds. Of its formulas
+    they have told, too.
+
+    Raises: BadFile for what is no spreadsheet, or no fit one.
+    """
+    has_formulas = source.sha256 != inspected and _fit(source)
+    rows = _rows(source)
+    header = next(rows, None)
+    if header is None:
+        raise BadFile("the first sheet is empty", where=source.shown)
+    says = (FORMULAS,) if has_formulas else ()
+    width = len(header.cells)
+    return Table(header, "", (_even(row, width) for row in rows), says)
+
+
+def _fit(source: Source) -> bool:
+    """Whether there are formulas. Raises: BadFile for what cannot be read, or should not be."""
     source.file.seek(0)
     try:
         with zipfile.ZipFile(source.file) as packed:
-            has_formulas = _inspect(packed, source.shown)
+            return _inspect(packed, source.shown)
     except (
         zipfile.BadZipFile,
         zlib.error,
@@ -58,13 +76,6 @@ def read(source: Source) -> Table:
         ValueError,
     ):
         raise _none(source.shown) from None
-    rows = _rows(source)
-    header = next(rows, None)
-    if header is None:
-        raise BadFile("the first sheet is empty", where=source.shown)
-    says = (FORMULAS,) if has_formulas else ()
-    width = len(header.cells)
-    return Table(header, "", (_even(row, width) for row in rows), says)
 
 
 FORMULAS = (
@@ -92,7 +103,10 @@ def _too_many(shown_as: str) -> BadFile:
 def _inspect(packed: zipfile.ZipFile, shown_as: str) -> bool:
     """Whether there are formulas. Raises: BadFile for a part that is too large or too odd."""
     parts = packed.infolist()
-    if len(parts) > _MOST_PARTS or "xl/workbook.xml" not in packed.namelist():
+    if len(parts) > _MOST_PARTS:
+        raise _none(shown_as)
+    if "xl/workbook.xml" not in packed.namelist():
+        _refuse_folder(packed.namelist(), shown_as)
         raise _none(shown_as)
     if sum(part.file_size for part in parts) > _MOST_UNPACKED:
         raise BadFile(
@@ -114,6 +128,17 @@ def _inspect(packed: zipfile.ZipFile, shown_as: str) -> bool:
         if name.endswith((".xml", ".rels")):
             has_formulas |= _look(packed, part, shown_as)
     return has_formulas
+
+
+def _refuse_folder(names: Sequence[str], shown_as: str) -> None:
+    """Nothing, unless tables are packed in it, as Mailchimp and others hand out their exports."""
+    if tables := [name.rpartition("/")[2] for name in names if _TABLE(name)]:
+        few = ", ".join(map(shown, tables[:5])) + ", .." * (len(tables) > 5)
+        raise BadFile(
+            f"this is a packed folder (.zip) that holds {few}",
+            where=shown_as,
+            fix="Unpack it, and import each of its files under the name that it has.",
+        )
 
 
 def _look(packed: zipfile.ZipFile, part: zipfile.ZipInfo, shown_as: str) -> bool:
