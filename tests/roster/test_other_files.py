@@ -198,6 +198,22 @@ def test_json_lines(take: Import, store: Store) -> None:
     assert (again.unchanged, again.refused_count) == (2, 1)
 
 
+def test_keys_that_are_alike_are_one_column(take: Import, store: Store) -> None:
+    lines = [
+        {"email": "anna@x.org", "First Name": "Anna", "tags": ["a"]},
+        {"Email": "boris@x.org", "first_name": "Boris", "Tags": "b"},
+        {"email": "", "Email": "carol@x.org", "TAGS": ["c"], "tags": ["c"]},
+        {"email": "d@x.org", "E-mail": "d@x.org"},
+        {"email": "e@x.org", "EMAIL": "f@x.org"},
+    ]
+    report = accounted(take("\n".join(map(json.dumps, lines))))
+    assert report.by_tag == {"a": 1, "b": 1, "c": 1}
+    assert [(one.row, one.value) for one in report.refused] == [(5, "EMAIL")]
+    with store.reading() as tx:
+        names = {one.address: one.name for one in people.page(tx)}
+    assert names["anna@x.org"] == "Anna" and names["boris@x.org"] == "Boris"
+
+
 def test_a_json_list_may_stand_on_one_long_line() -> None:
     listed = json.dumps([{"email": f"p{number}@x.org"} for number in range(20_000)])
     assert len(listed) > 400_000
