@@ -111,6 +111,8 @@ def import_people(
     tags = entry.given_tags(order.tags)
     opened = look(site, file, name, order)
     standing = _standing(opened, name, order.status)
+    if standing.state is not SubscriptionState.UNSUBSCRIBED:
+        opened.require_told()
     evidence = Evidence(
         list_id=order.list_id,
         action=ConsentAction.IMPORTED,

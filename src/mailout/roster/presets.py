@@ -109,10 +109,19 @@ GHOST = Preset(
 BUTTONDOWN = Preset(
     "buttondown",
     "Buttondown",
-    _signs("subscriber type", "email, metadata, unsubscription date"),
+    # Newer versions of its API call the type and the address otherwise.
+    _signs(
+        "subscriber type",
+        "email, metadata, unsubscription date",
+        "email address, metadata, type",
+        "metadata, secondary id, type",
+    ),
     {
         "email": "email",
+        "email address": "email",
         "subscriber type": "status",
+        "type": "status",
+        "undeliverability date": "dead",
         "subscription date": "opt_in_time",
         "unsubscription date": "left",
         "tags": "tags",
