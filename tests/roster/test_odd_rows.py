@@ -174,6 +174,37 @@ def test_what_was_refused_can_be_mended_and_imported_again(shell: CommandLine) -
     assert listed == {"anna@x.org": "A", "boris@x.org": "=1+1"}
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "word", "state"),
+    [
+        ("people.csv", (), "", "active"),
+        ("people.csv", ("--status", "unsubscribed"), "unsubscribed", "unsubscribed"),
+        ("cleaned_people.csv", (), "cleaned", "unsubscribed"),
+        ("nonsubscribed_people.csv", (), "pending", "pending"),
+    ],
+)
+def test_a_mend_file_says_what_the_name_of_the_imported_one_did(
+    shell: CommandLine, name: str, options: tuple[str, ...], word: str, state: str
+) -> None:
+    words = ("subscribers", "import", "--list", "bulletin", "--consent", "signed")
+    shell.write(name, "email,name\nanna(at)x.org,A\nb(at)x.org,B\nshort@x.org\n")
+    first, second = shell.root / "mend.csv", shell.root / "again.csv"
+    shell(*words, str(shell.root / name), *options, "--mend", str(first))
+    front = "mailout row,mailout why," + "mailout status," * bool(word)
+    assert first.read_text().splitlines()[0] == front + "email,name"
+    first.write_text(first.read_text().replace("anna(at)", "anna@"))
+    shell(*words, str(first), "--mend", str(second))
+    assert second.read_text().splitlines()[0] == front + "email,name"
+    assert [row[-1] for row in csv.reader(second.read_text().splitlines())][1:] == [
+        "B",
+        "short@x.org",
+    ]
+    second.write_text(second.read_text().replace("b(at)", "b@"))
+    assert shell(*words, str(second), "--json").json["by_status"] == {state: 1}
+    people_ = shell("subscribers", "list", "--json").json
+    assert [one["lists"][0]["state"] for one in people_] == [state] * 2
+
+
 @pytest.mark.parametrize("large", [10**9, 0])
 def test_what_became_of_every_row(
     shell: CommandLine, monkeypatch: pytest.MonkeyPatch, large: int

@@ -130,7 +130,9 @@ def import_command(
     _print_report(report)
     if mend:
         _tell_of_mending(mend, report)
-    if rows:
+    if rows and not report.rows_read:
+        note(f"No row was read, so there is no {rows}.")
+    elif rows:
         note(f"{rows} says what became of each row. It holds addresses: delete it when it is read.")
 
 

@@ -26,7 +26,7 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "language": ("language", "lang", "locale", "preferred language"),
     "country": ("country", "country code"),
     "tags": ("tags", "tag", "segments", "segment", "labels"),
-    "status": ("status", "subscription status", "subscriber status"),
+    "status": ("status", "subscription status", "subscriber status", "mailout status"),
     "opt_in_time": ("optin time", "opt in time", "opt in date", "opted in at"),
     "confirm_time": ("confirm time", "confirmed at", "confirmation time"),
     "list": ("list",),

@@ -133,6 +133,8 @@ def import_people(
     )
     if mend is not None:
         mend.header = opened.table.header.cells
+        if order.status or statuses.of_file(name) is not None:
+            mend.status = statuses.word(standing)
     with _unswept(), Seen() as seen, Pen(store) as pen:
         counts = Counts(mend, rows)
         trip = _Import(site, store, order, opened, evidence, random_bytes, seen, pen, counts)

@@ -257,7 +257,9 @@ def named(name: str) -> Preset:
     )
     if wanted not in PRESETS:
         raise UsageError(
-            f"there is no preset `{name}`", where="--preset", fix=nearest(wanted, PRESETS)
+            f"there is no preset `{name}`",
+            where="--preset",
+            fix=nearest(wanted, PRESETS) or f"Known: {', '.join(PRESETS)}.",
         )
     return PRESETS[wanted]
 

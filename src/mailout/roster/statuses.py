@@ -52,6 +52,10 @@ _WORDS: dict[Standing, str] = {
 _STANDINGS = {
     word.strip(): standing for standing, words in _WORDS.items() for word in words.split(",")
 }
+_NAMED = {
+    ACTIVE: "subscribed", PENDING: "pending", PAUSED: "paused", LEFT: "unsubscribed",
+    DEAD: "cleaned", COMPLAINED: "complained", BLOCKED: "blocked",
+}  # fmt: skip
 # Words that hardly stand in a column that tells anything else.
 _TELLING = frozenset(
     ("unsubscribed", "unsubscribe", "opted out", "optout", "nonsubscribed", "unconfirmed",
@@ -80,6 +84,11 @@ def standing(word: str) -> Standing | None:
         return found
     state = imported_state(word)
     return None if state is None else Standing(state)
+
+
+def word(standing: Standing) -> str:
+    """A word that means this standing."""
+    return _NAMED[standing]
 
 
 def telling(word: str) -> bool:
