@@ -49,6 +49,7 @@ OWN = "fields."
 # Columns that other systems fill in only for people who left or whose address died.
 _LEFT = re.compile(r"unsub\w*|opted? out|opt out|email disabled|blacklisted")
 _DEAD = re.compile(r"clean time|cleaned|bounced at")
+_ADDRESSES = re.compile(r"[^\s@<>,;]@[^\s@<>,;]+\.[^\s@<>,;]")
 _IP = re.compile(r"(?:.* )?ip(?: address)?")
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 _QUIET = frozenset({"joined", "mended", "ip", "ignore"})  # more than one column does no harm
@@ -255,6 +256,12 @@ def _require_one_address(
             f"{len(places)} columns could be the address: {rivals}",
             where=where,
             fix="Give them different names, or say --map COLUMN=email.",
+        )
+    if sum(len(_ADDRESSES.findall(name)) for name in names) > 1:
+        raise BadFile(
+            "the first line holds several addresses",
+            where=where,
+            fix="Write each on a line of its own, or put a line such as email,name above the rows.",
         )
     if any(map(is_address, names)):
         raise BadFile(

@@ -107,7 +107,8 @@ def import_people(
     file that is no table of people; nothing is written then.
     """
     site.list_named(order.list_id)
-    wording, language = sheets.spelled_out(store, require_wording(order.consent))
+    consent = require_wording(order.consent)
+    wording, language = sheets.spelled_out(store, consent, order.list_id)
     tags = entry.given_tags(order.tags)
     opened = look(site, file, name, order)
     standing = _standing(opened, name, order.status)

@@ -49,7 +49,11 @@ def read(source: Source) -> Table:
     if not keys:
         broken = next((one for _, one in first if isinstance(one, Broken)), None)
         if broken is not None:
-            raise BadFile(broken.why, where=place(source.shown, broken.row))
+            raise BadFile(
+                broken.why,
+                where=place(source.shown, broken.row),
+                fix="Write one object a line, or a list of objects.",
+            )
         raise BadFile("there is no JSON object in it", where=source.shown)
     if len(keys) > _MOST_KEYS:
         raise BadFile(f"more than {_MOST_KEYS} different keys", where=source.shown)
