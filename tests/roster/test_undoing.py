@@ -76,7 +76,7 @@ def test_an_import_that_is_undone_leaves_no_trace_but_evidence(
     assert states(store) != before
     dry = undoing.undo(store, report.import_id, LATER, dry_run=True)
     undone = undoing.undo(store, report.import_id, LATER)
-    assert (dry.removed, dry.restored, dry.kept) == (2, 2, 0)
+    assert (dry.removed, dry.restored, dry.kept, dry.suppressions) == (2, 2, 0, 1)
     assert (undone.removed, undone.restored, undone.kept, undone.suppressions) == (2, 2, 0, 1)
     after = states(store)
     for name in ("subscriber", "subscriber_tag", "suppression"):

@@ -145,8 +145,11 @@ def undo(store: Store, import_id: int, now: datetime, *, dry_run: bool = False) 
         for name in ("removed", "silenced", "restored", "kept"):
             setattr(whole, name, getattr(whole, name) + getattr(decided, name))
         whole.later |= decided.later
-    lifted, later = 0, tuple(sorted(whole.later, reverse=True))
-    if not dry_run:
+    later = tuple(sorted(whole.later, reverse=True))
+    if dry_run:
+        with store.reading() as tx:
+            lifted = imports.suppressions_to_lift(tx, import_id)
+    else:
         with store.writing() as tx:
             lifted = imports.lift_suppressions(tx, import_id)
             if later:

@@ -219,6 +219,16 @@ def suppression_evidence(import_id: int) -> str:
     return f"import {import_id}"
 
 
+def suppressions_to_lift(tx: Tx, import_id: int) -> int:
+    """How many suppressions `lift_suppressions` would end."""
+    merged_ones = SUPPRESSION.c.address_key.in_(select(MERGED_ADDRESS.c.address_key))
+    query = select(func.count()).where(
+        SUPPRESSION.c.evidence == suppression_evidence(import_id),
+        ~((SUPPRESSION.c.list_id == "") & merged_ones),
+    )
+    return int(tx.execute(query).scalar_one())
+
+
 def lift_suppressions(tx: Tx, import_id: int) -> int:
     """How many suppressions that the import made are gone now.
 
