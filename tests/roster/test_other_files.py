@@ -106,6 +106,22 @@ def test_formulas_stand_for_what_they_came_to(take: Import) -> None:
     assert report.says == (sheet.FORMULAS,)
 
 
+def test_further_sheets_are_told(take: Import) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.active.append(["email"])
+    book.active.append(["a@x.org"])
+    book.create_sheet("empty")
+    book.create_sheet("left").append(["email", "name"])
+    book.create_sheet("hidden").append(["email", "name"])
+    book["hidden"].sheet_state = "hidden"
+    out = io.BytesIO()
+    book.save(out)
+    (told,) = take(out.getvalue()).says
+    assert told.endswith("save as a file of its own `left`")
+
+
 def packed(**parts: bytes) -> bytes:
     """A spreadsheet of ours with some of its parts replaced, or more of them."""
     whole = zipfile.ZipFile(io.BytesIO(workbook(["email"], ["a@x.org"])))

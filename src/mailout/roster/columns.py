@@ -272,7 +272,9 @@ def _require_one_address(
     raise BadFile(
         f"no column is called email; the columns are {listed}",
         where=where,
-        fix="Say which one holds the address: --map COLUMN=email.",
+        fix="Say which one holds the address: --map COLUMN=email."
+        + " If that is a title, delete all above the names."
+        * (len(list(filter(None, names))) == 1),
     )
 
 

@@ -52,11 +52,15 @@ def read(source: Source, inspected: str = "") -> Table:
     Raises: BadFile for what is no spreadsheet, or no fit one.
     """
     has_formulas = source.sha256 != inspected and _fit(source)
-    rows = _rows(source)
+    others: list[str] = []
+    rows = _rows(source, others)
     header = next(rows, None)
     if header is None:
         raise BadFile("the first sheet is empty", where=source.shown)
-    says = (FORMULAS,) if has_formulas else ()
+    says: tuple[str, ...] = (FORMULAS,) if has_formulas else ()
+    if others:
+        few = ", ".join(f"`{shown(name, 40)}`" for name in others[:5]) + ", .." * (len(others) > 5)
+        says += (f"of a workbook only the first sheet is read: save as a file of its own {few}",)
     width = len(header.cells)
     return Table(header, "", (_even(row, width) for row in rows), says)
 
@@ -169,8 +173,9 @@ def _look(packed: zipfile.ZipFile, part: zipfile.ZipInfo, shown_as: str) -> bool
     return has_formulas
 
 
-def _rows(source: Source) -> Iterator[Row]:
-    """The rows with anything in them, numbered as the spreadsheet shows them."""
+def _rows(source: Source, others: list[str]) -> Iterator[Row]:
+    """The rows with anything in them, numbered as the spreadsheet shows them. Before the first one
+    comes, `others` has the names of the other sheets that are shown and seem to hold anything."""
     import openpyxl
 
     source.file.seek(0)
@@ -182,6 +187,7 @@ def _rows(source: Source) -> Iterator[Row]:
             sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
             if not sheets:
                 raise _none(source.shown)
+            others += [sheet.title for sheet in sheets[1:] if not _seems_empty(sheet)]
             for number, values in _values(sheets[0]):
                 if number > _MOST_ROWS:  # of names that `_look` does not know
                     raise _too_many(source.shown)
@@ -199,6 +205,11 @@ def _rows(source: Source) -> Iterator[Row]:
         finally:
             if book is not None:
                 book.close()
+
+
+def _seems_empty(sheet: Any) -> bool:
+    """Whether a sheet says of itself that it has but one cell, as those do that have none."""
+    return (sheet.max_row, sheet.max_column) == (1, 1)
 
 
 def _values(sheet: Any) -> Iterator[tuple[int, tuple[object, ...]]]:
