@@ -133,11 +133,24 @@ def test_of_two_standings_the_one_that_mails_least(one: Standing, other: Standin
     assert (both.suppressed is None) is (one.suppressed is None and other.suppressed is None)
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("yes ja Oui ДА sí sim evet иә так", statuses.ACTIVE),
+        ("no nein Non НЕТ não hayır жоқ ні", statuses.LEFT),
+    ],
+)
+def test_yes_and_no_are_known_in_other_languages(words: str, meant: Standing) -> None:
+    assert {statuses.standing(word) for word in words.split()} == {meant}
+    assert statuses.standing("x") is None
+
+
 @given(st.text())
 def test_no_unknown_word_means_subscribed(word: str) -> None:
     found = statuses.standing(word)
     assert found != statuses.ACTIVE or word.strip().lower() in (
         "", "active", "subscribed", "enabled", "confirmed", "yes", "true", "1",
+        "ja", "oui", "да", "sí", "sim", "evet", "иә", "так",
     )  # fmt: skip
 
 
@@ -282,6 +295,11 @@ def test_the_guide_shows_columns_and_asks(
     assert "Kontakt\temail\tanna@x.org" in said.out
     assert "Wer\tname\tAnna\tB" in said.out and "A dry run" in said.out
     assert len(shell("subscribers", "list", "--json").json) == 2
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\nsigned\nn\n"))
+    shell.write("p.csv", "email,abo\nc@x.org,abgemeldet\n")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\nabo=status\n\nsigned\nn\n"))
+    said = shell(*words)  # Enter alone does not answer what the column tells
+    assert "nothing else tells who left" in said.err and "unsubscribed\t1" in said.out
     monkeypatch.setattr(sys, "stdin", io.StringIO("\nsigned\nn\n"))
     shell.write("p.csv", "email\nc@x.org\n")
     assert "Nothing was written." in shell(*words).err

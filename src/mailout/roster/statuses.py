@@ -76,12 +76,18 @@ _YES = frozenset(
      "так", "x")  # as a ticked box comes out
 )  # fmt: skip
 
+# Of a status only whole words: a cross in a column may mark those who left.
+_YES_WORDS = frozenset(("ja", "oui", "да", "sí", "sim", "evet", "иә", "так"))
+_NO_WORDS = frozenset(("nein", "non", "нет", "não", "hayır", "жоқ", "ні"))
+
 
 def standing(word: str) -> Standing | None:
     """What a status column's word means; None for a word that is not known."""
     plain = _plain(word)
     if found := _STANDINGS.get(plain):
         return found
+    if plain in _YES_WORDS or plain in _NO_WORDS:
+        return ACTIVE if plain in _YES_WORDS else LEFT
     state = imported_state(word)
     return None if state is None else Standing(state)
 
