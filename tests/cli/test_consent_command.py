@@ -75,3 +75,9 @@ def test_an_import_from_a_sheet_carries_its_words(shell: CommandLine) -> None:
     wrong = "sheet AAAA-AAAA, signed yesterday"
     other = shell("subscribers", "import", stall, "--list", "bulletin", "--consent", wrong, code=2)
     assert "there is no sheet" in other.err
+    bulletin = shell.root / "lists" / "bulletin.toml"
+    other_list = bulletin.read_text().replace("bulletin.", "appeals.")
+    (shell.root / "lists" / "appeals.toml").write_text(other_list)
+    other = shell("subscribers", "import", stall, "--list", "appeals", "--consent", said, code=2)
+    assert "is one of the list `bulletin`" in other.err
+    (shell.root / "lists" / "appeals.toml").unlink()

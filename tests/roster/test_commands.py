@@ -150,6 +150,7 @@ def test_export(shell: CommandLine) -> None:
         len(shell("subscribers", "export", "--json-lines", "--segment", "unions").out.splitlines())
         == 1
     )
+    assert shell("subscribers", "export", "-o", "-").out.splitlines() == out
     file = shell.root / "out.csv"
     assert "only you can read it" in shell("subscribers", "export", "-o", str(file)).err
     assert file.stat().st_mode & 0o777 == 0o600

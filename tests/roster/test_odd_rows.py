@@ -133,11 +133,24 @@ def test_of_two_standings_the_one_that_mails_least(one: Standing, other: Standin
     assert (both.suppressed is None) is (one.suppressed is None and other.suppressed is None)
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("yes ja Oui ДА sí sim evet иә так", statuses.ACTIVE),
+        ("no nein Non НЕТ não hayır жоқ ні", statuses.LEFT),
+    ],
+)
+def test_yes_and_no_are_known_in_other_languages(words: str, meant: Standing) -> None:
+    assert {statuses.standing(word) for word in words.split()} == {meant}
+    assert statuses.standing("x") is None
+
+
 @given(st.text())
 def test_no_unknown_word_means_subscribed(word: str) -> None:
     found = statuses.standing(word)
     assert found != statuses.ACTIVE or word.strip().lower() in (
         "", "active", "subscribed", "enabled", "confirmed", "yes", "true", "1",
+        "ja", "oui", "да", "sí", "sim", "evet", "иә", "так",
     )  # fmt: skip
 
 
@@ -172,6 +185,37 @@ def test_what_was_refused_can_be_mended_and_imported_again(shell: CommandLine) -
     assert (again["added"], again["refused_count"], again["warnings"]) == (1, 2, [])
     listed = {one["address"]: one["name"] for one in shell("subscribers", "list", "--json").json}
     assert listed == {"anna@x.org": "A", "boris@x.org": "=1+1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "word", "state"),
+    [
+        ("people.csv", (), "", "active"),
+        ("people.csv", ("--status", "unsubscribed"), "unsubscribed", "unsubscribed"),
+        ("cleaned_people.csv", (), "cleaned", "unsubscribed"),
+        ("nonsubscribed_people.csv", (), "pending", "pending"),
+    ],
+)
+def test_a_mend_file_says_what_the_name_of_the_imported_one_did(
+    shell: CommandLine, name: str, options: tuple[str, ...], word: str, state: str
+) -> None:
+    words = ("subscribers", "import", "--list", "bulletin", "--consent", "signed")
+    shell.write(name, "email,name\nanna(at)x.org,A\nb(at)x.org,B\nshort@x.org\n")
+    first, second = shell.root / "mend.csv", shell.root / "again.csv"
+    shell(*words, str(shell.root / name), *options, "--mend", str(first))
+    front = "mailout row,mailout why," + "mailout status," * bool(word)
+    assert first.read_text().splitlines()[0] == front + "email,name"
+    first.write_text(first.read_text().replace("anna(at)", "anna@"))
+    shell(*words, str(first), "--mend", str(second))
+    assert second.read_text().splitlines()[0] == front + "email,name"
+    assert [row[-1] for row in csv.reader(second.read_text().splitlines())][1:] == [
+        "B",
+        "short@x.org",
+    ]
+    second.write_text(second.read_text().replace("b(at)", "b@"))
+    assert shell(*words, str(second), "--json").json["by_status"] == {state: 1}
+    people_ = shell("subscribers", "list", "--json").json
+    assert [one["lists"][0]["state"] for one in people_] == [state] * 2
 
 
 @pytest.mark.parametrize("large", [10**9, 0])
@@ -222,6 +266,20 @@ def test_a_mend_file_is_made_only_where_there_is_none_and_only_if_needed(
     assert "no such folder" in shell(*words, "/no/where/x.csv", code=1).err
 
 
+@pytest.mark.parametrize("file", ["-", "both.csv"])
+def test_the_files_beside_an_import_are_two_and_not_the_screen(
+    shell: CommandLine, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    monkeypatch.chdir(shell.root)
+    shell.write("people.csv", "email\nno\n")
+    before = {path.name for path in shell.root.iterdir()}
+    options = ("--report", file, *(("--mend", f"./{file}") if file != "-" else ()))
+    said = shell("subscribers", "import", "people.csv", "--list", "bulletin", "--consent", "so",
+                 *options, code=2).err  # fmt: skip
+    assert "`-` is no file" in said or "Name two files" in said
+    assert {path.name for path in shell.root.iterdir()} == before
+
+
 def test_the_guide_shows_columns_and_asks(
     shell: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,6 +295,11 @@ def test_the_guide_shows_columns_and_asks(
     assert "Kontakt\temail\tanna@x.org" in said.out
     assert "Wer\tname\tAnna\tB" in said.out and "A dry run" in said.out
     assert len(shell("subscribers", "list", "--json").json) == 2
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\nsigned\nn\n"))
+    shell.write("p.csv", "email,abo\nc@x.org,abgemeldet\n")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\nabo=status\n\nsigned\nn\n"))
+    said = shell(*words)  # Enter alone does not answer what the column tells
+    assert "nothing else tells who left" in said.err and "unsubscribed\t1" in said.out
     monkeypatch.setattr(sys, "stdin", io.StringIO("\nsigned\nn\n"))
     shell.write("p.csv", "email\nc@x.org\n")
     assert "Nothing was written." in shell(*words).err

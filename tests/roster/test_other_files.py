@@ -106,6 +106,22 @@ def test_formulas_stand_for_what_they_came_to(take: Import) -> None:
     assert report.says == (sheet.FORMULAS,)
 
 
+def test_further_sheets_are_told(take: Import) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.active.append(["email"])
+    book.active.append(["a@x.org"])
+    book.create_sheet("empty")
+    book.create_sheet("left").append(["email", "name"])
+    book.create_sheet("hidden").append(["email", "name"])
+    book["hidden"].sheet_state = "hidden"
+    out = io.BytesIO()
+    book.save(out)
+    (told,) = take(out.getvalue()).says
+    assert told.endswith("save as a file of its own `left`")
+
+
 def packed(**parts: bytes) -> bytes:
     """A spreadsheet of ours with some of its parts replaced, or more of them."""
     whole = zipfile.ZipFile(io.BytesIO(workbook(["email"], ["a@x.org"])))
@@ -154,9 +170,14 @@ def test_a_spreadsheet_that_is_a_bomb_or_broken(
 def test_a_zip_that_is_no_spreadsheet_and_an_old_one() -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as made:
-        made.writestr("people.csv", "email\na@x.org\n")
+        made.writestr("export/cleaned_members.csv", "email\na@x.org\n")
+        made.writestr("__MACOSX/export/._cleaned_members.csv", "")
+    bare = io.BytesIO()
+    with zipfile.ZipFile(bare, "w") as made:
+        made.writestr("content.xml", "<x/>")
     for raw, says in (
-        (out.getvalue(), "Save it as CSV"),
+        (out.getvalue(), r"holds cleaned_members\.csv\. Unpack it"),
+        (bare.getvalue(), "Save it as CSV"),
         (sheet.MAGIC + b"nothing", "Save it as CSV"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "old Excel file"),
     ):
@@ -191,6 +212,22 @@ def test_json_lines(take: Import, store: Store) -> None:
     assert report.by_status == {"active": 2, "unsubscribed": 1}
     again = accounted(take(json.dumps(lines, indent=1)))
     assert (again.unchanged, again.refused_count) == (2, 1)
+
+
+def test_keys_that_are_alike_are_one_column(take: Import, store: Store) -> None:
+    lines = [
+        {"email": "anna@x.org", "First Name": "Anna", "tags": ["a"]},
+        {"Email": "boris@x.org", "first_name": "Boris", "Tags": "b"},
+        {"email": "", "Email": "carol@x.org", "TAGS": ["c"], "tags": ["c"]},
+        {"email": "d@x.org", "E-mail": "d@x.org"},
+        {"email": "e@x.org", "EMAIL": "f@x.org"},
+    ]
+    report = accounted(take("\n".join(map(json.dumps, lines))))
+    assert report.by_tag == {"a": 1, "b": 1, "c": 1}
+    assert [(one.row, one.value) for one in report.refused] == [(5, "EMAIL")]
+    with store.reading() as tx:
+        names = {one.address: one.name for one in people.page(tx)}
+    assert names["anna@x.org"] == "Anna" and names["boris@x.org"] == "Boris"
 
 
 def test_a_json_list_may_stand_on_one_long_line() -> None:
@@ -323,6 +360,20 @@ def test_a_reader_of_its_own_says_the_same(
                 )
             )
     assert found[0] == found[1] and found[0].by_tag["z"] == 1
+
+
+def test_a_spreadsheet_is_unpacked_once_to_see_what_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = io.BytesIO(workbook(["email"], ["=1+1"], ["a@x.org"]))
+    first = opening.opened(file, "people.xlsx")
+    looked = []
+    monkeypatch.setattr(sheet, "_inspect", lambda *_: looked.append(1))
+    again = opening.opened(file, "people.xlsx", **first.asked)
+    assert not looked and list(again.table.rows) == list(first.table.rows)
+    # Another file in its place is looked at.
+    opening.opened(io.BytesIO(workbook(["email"], ["b@x.org"])), "people.xlsx", **first.asked)
+    assert looked
 
 
 def test_a_reader_that_dies_is_a_clear_error(

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
+from mailout.core.errors import UsageError
 from mailout.core.site import Site
+from mailout.roster import opening
+from mailout.roster.reading import Row
 from mailout.store.engine import Store
 from other_systems import Bring, sources, standing, table
 
@@ -105,3 +110,49 @@ def test_substack_has_a_long_and_a_short_export(bring: Bring, store: Store, site
     assert standing(store, site, "a@x.org") == "unsubscribed"
     named = table("email,name,active_subscription,expiry,created_at", ["b@x.org", "B", "", "", ""])
     assert bring(named).preset == "substack"
+
+
+@pytest.mark.parametrize("email", ["email", "email_address"])
+def test_buttondown_calls_the_type_otherwise_since(
+    bring: Bring, store: Store, site: Site, email: str
+) -> None:
+    header = f"id,{email},type,metadata,tags,secondary_id,undeliverability_date"
+    rows = [
+        ["1", "anna@x.org", "regular", "{}", "", "1", ""],
+        ["2", "out@x.org", "unsubscribed", "{}", "", "2", ""],
+        ["3", "dead@x.org", "regular", "{}", "", "3", "2025-01-02"],
+    ]
+    assert bring(table(header, *rows)).preset == "buttondown"
+    assert standing(store, site, "anna@x.org") == "active"
+    assert standing(store, site, "out@x.org") == "unsubscribed"
+    assert standing(store, site, "dead@x.org") == "unsubscribed dead"
+
+
+@pytest.mark.parametrize("word", ["Unsubscribed", "hard-bounced", "abgemeldet", "Отписан"])
+def test_a_column_of_no_known_name_that_tells_who_left_is_asked_about(
+    bring: Bring, store: Store, site: Site, word: str
+) -> None:
+    raw = table("Email,Abo", ["anna@x.org", "yes"], ["out@x.org", word])
+    with pytest.raises(UsageError, match=f"`Abo` holds `{word}`.*Abo=status.*Abo=ignore"):
+        bring(raw, dry_run=True)
+    assert bring(raw, status="unsubscribed", dry_run=True).by_status == {"unsubscribed": 2}
+    told = bring(raw, columns={"Abo": "status"}, dry_run=True)
+    assert told.by_status == {"active": 1, "unsubscribed": 1}
+    assert bring(raw, columns={"Abo": "ignore"}, dry_run=True).by_status == {"active": 2}
+
+
+def test_of_a_file_that_tells_who_left_no_other_column_is_asked_about(bring: Bring) -> None:
+    for status in ("status", "unsubscribed at"):
+        raw = table(f"email,{status},sms", ["anna@x.org", "", "unsubscribed"])
+        assert bring(raw, dry_run=True).by_status == {"active": 1}
+    # Words that stand in other columns, too.
+    assert bring(table("email,remark", ["b@x.org", "left"]), dry_run=True).by_status["active"] == 1
+
+
+def test_rows_that_were_looked_through_come_all_and_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(opening, "_LOOKED_AT", 3)
+    raw = "email,remark\n" + "".join(f"p{n}@x.org,x\n" for n in range(9))
+    found = opening.opened(io.BytesIO(raw.encode()), "p.csv").table.rows
+    assert [row.number for row in found if isinstance(row, Row)] == list(range(2, 11))

@@ -256,6 +256,9 @@ def test_a_map_that_maps_nothing(pair: str) -> None:
     [
         (["name", "phone"], {}, "`name`, `phone`. Say which one holds the address: --map"),
         (["anna@example.org", "Anna"], {}, "the first line holds an address"),
+        (["a@example.org, b@example.org"], {}, "the first line holds several addresses"),
+        (["A <a@example.org>", " B <b@example.org>"], {}, "holds several addresses"),
+        (["Members in May", "", ""], {}, "If that is a title, delete all above the names."),
         (["email", "name", "Email"], {}, "2 columns could be the address: `email`, `Email`."),
         (["email"], {"mail": "email"}, "no column `mail`. Did you mean `email`"),
     ],

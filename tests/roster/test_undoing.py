@@ -17,7 +17,7 @@ from mailout.core.site import Site
 from mailout.core.subscriber import Subscriber
 from mailout.core.subscription import SubscriptionState
 from mailout.roster import importing, people, undoing
-from mailout.store import consents, members
+from mailout.store import consents, members, notes
 from mailout.store import people as stored
 from mailout.store.engine import Store
 from newcomers import dump
@@ -76,7 +76,7 @@ def test_an_import_that_is_undone_leaves_no_trace_but_evidence(
     assert states(store) != before
     dry = undoing.undo(store, report.import_id, LATER, dry_run=True)
     undone = undoing.undo(store, report.import_id, LATER)
-    assert (dry.removed, dry.restored, dry.kept) == (2, 2, 0)
+    assert (dry.removed, dry.restored, dry.kept, dry.suppressions) == (2, 2, 0, 1)
     assert (undone.removed, undone.restored, undone.kept, undone.suppressions) == (2, 2, 0, 1)
     after = states(store)
     for name in ("subscriber", "subscriber_tag", "suppression"):
@@ -177,16 +177,77 @@ def test_who_has_joined_another_list_since_stays_there(
     assert anna is not None and [one.list_id for one in anna.memberships] == ["appeals"]
 
 
-def test_two_imports_are_undone_in_either_order(take: Import, store: Store, site: Site) -> None:
+@pytest.mark.parametrize("lowered", ["paused", "unsubscribed"])
+def test_two_imports_are_undone_the_newest_first(
+    take: Import, store: Store, site: Site, lowered: str
+) -> None:
     first = take(HEAD + "anna@x.org,Anna,,,a,\n")
-    second = take(HEAD + "anna@x.org,Anne,,,b,paused\n")
+    second = take(HEAD + f"anna@x.org,Anne,,,b,{lowered}\n")
     undone = undoing.undo(store, second.import_id, LATER)
     assert undone.restored == 1
     anna = find(store, site, "anna@x.org")
     assert anna is not None and (anna.name, anna.tags) == ("Anna", ("a",))
     assert anna.memberships[0].state is SubscriptionState.ACTIVE
-    # The state was changed since, if only by the undo: the person stays.
-    assert undoing.undo(store, first.import_id, LATER).kept == 1
+    # The undo put back since when they were active, too: nobody has changed anything.
+    assert undoing.undo(store, first.import_id, LATER).removed == 1
+    assert find(store, site, "anna@x.org") is None
+
+
+def test_a_state_set_between_two_imports_outlasts_both(
+    take: Import, store: Store, site: Site
+) -> None:
+    first = take(HEAD + "anna@x.org,Anna,,,,\n")
+    with store.writing() as tx:
+        tx.execute(text("UPDATE subscription SET changed_at = '2026-11-24 12:30:00'"))
+    second = take(HEAD + "anna@x.org,,,,,unsubscribed\n")
+    assert undoing.undo(store, second.import_id, LATER).restored == 1
+    undone = undoing.undo(store, first.import_id, LATER)
+    assert undone.kept_why == {undoing.CHANGED: 1}
+
+
+def test_whom_a_later_import_keeps_can_be_taken_back_after_it(
+    take: Import, store: Store, site: Site
+) -> None:
+    first = take(HEAD + "anna@x.org,Anna,,,a,\nboris@x.org,,,,,\ncarol@x.org,,,,,\n")
+    second = take(HEAD + "anna@x.org,Anne,,,b,\nboris@x.org,,,,,unsubscribed\n")
+    undone = undoing.undo(store, first.import_id, LATER)
+    assert (undone.removed, undone.kept, undone.later) == (1, 2, (second.import_id,))
+    assert undone.kept_why == {f"import {second.import_id} changed them, too": 2}
+    (_, run) = undoing.listed(store)
+    assert run.undone_at is None and run.counts["kept"] == 2
+    assert undoing.undo(store, second.import_id, LATER).restored == 2
+    again = undoing.undo(store, first.import_id, LATER)
+    assert (again.removed, again.kept, again.later) == (2, 0, ())
+    assert dump(store)["subscriber"] == [] and undoing.listed(store)[1].undone_at == LATER
+    with store.reading() as tx:
+        assert consents.first_broken(tx, "bulletin") is None
+
+
+@pytest.mark.parametrize("more", [[], ["appeals"]])
+def test_who_has_a_note_stays_with_it(
+    take: Import, store: Store, site: Site, more: list[str]
+) -> None:
+    site.lists["appeals"] = site.lists["bulletin"]  # type: ignore[index]
+    runs = [take("email\nanna@x.org\nboris@x.org\n")]
+    runs += [take("email\nanna@x.org\n", list_id=name) for name in more]
+    anna = find(store, site, "anna@x.org")
+    assert anna is not None
+    with store.writing() as tx:
+        notes.add(tx, anna.id, "rang up", LATER)
+    undone = [undoing.undo(store, run.import_id, LATER) for run in runs]
+    assert undone[-1].kept_why == {undoing.NOTED: 1}
+    assert undone[0].removed == 1 + len(more)
+    with store.reading() as tx:
+        assert [note.text for note in notes.of(tx, anna.id)] == ["rang up"]
+
+
+def test_nobody_is_kept_whom_no_list_has(take: Import, store: Store, site: Site) -> None:
+    site.lists["appeals"] = site.lists["bulletin"]  # type: ignore[index]
+    first = take("email\nanna@x.org\n")
+    second = take("email\nanna@x.org\n", list_id="appeals")
+    for run in (first, second):
+        assert undoing.undo(store, run.import_id, LATER).removed == 1
+    assert dump(store)["subscriber"] == []
 
 
 def test_over_chunks_and_a_crash_it_is_one_import(
@@ -254,4 +315,9 @@ def test_the_commands(shell: CommandLine) -> None:
     assert shell("subscribers", "undo", "1", "--yes", "--json").json["removed"] == 1
     assert shell("subscribers", "list", "--json").json == []
     assert "undone" in shell("subscribers", "imports").out
-    assert "There are 1." in shell("subscribers", "undo", "7", "--yes", code=2).err
+    for status in ("", "paused"):
+        shell.import_people(f"email,status\nanna@x.org,{status}\n")
+    said = shell("subscribers", "undo", "2", "--yes")
+    assert "import 3 changed them, too\t1" in said.out and "Import 3 changed people" in said.err
+    assert "undone in part" in shell("subscribers", "imports").out
+    assert "There are 3, 2, 1." in shell("subscribers", "undo", "7", "--yes", code=2).err

@@ -56,7 +56,7 @@ def guided(site: Site, order: Order, source: BinaryIO, name: str) -> Order:
             if answer:
                 mapped = mapped | columns.parse_map([answer])
             else:
-                importing.look(site, source, name, order)
+                importing.look(site, source, name, order).require_told()
                 return order
         except MailoutError as error:
             note(str(error))

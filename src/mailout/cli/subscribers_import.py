@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from mailout.roster.importing import Order, Progress
     from mailout.roster.mending import Mend, RowReport
     from mailout.roster.reading import Broken
+    from mailout.roster.undoing import Undone
     from mailout.store.engine import Store
+    from mailout.store.imports import ImportRun
 
 _SHOWN_REFUSED = 50
 _SHOWN_TAGS = 30
@@ -88,10 +90,14 @@ def import_command(
       mailout subscribers import people.csv --list bulletin --consent "signed at the gate"
     """
     from mailout.roster import columns, importing, opening
-    from mailout.roster.mending import Mend, RowReport
+    from mailout.roster.mending import Mend, RowReport, require_two_files
 
     site = read_site(context)
     site.list_named(list_id)
+    require_two_files(mend, rows)
+    # Before any question: these refuse a file that is there.
+    mender = Mend(mend) if mend else nullcontext()
+    row_report = RowReport(rows) if rows else nullcontext()
     if guide:
         require_answers(as_json_)
     order = importing.Order(
@@ -115,19 +121,18 @@ def import_command(
             if not click.confirm(f"Put them on the list `{list_id}`?", err=True):
                 note("Nothing was written.")
                 return
-        with (
-            Mend(mend) if mend else nullcontext() as mender,
-            RowReport(rows) if rows else nullcontext() as row_report,
-        ):
+        with mender as refused, row_report as became:
             show = not as_json_
-            report = _imported(site, store, source, name, order, mender, row_report, show=show)
+            report = _imported(site, store, source, name, order, refused, became, show=show)
     if as_json_:
         as_json(_as_object(report))
         return
     _print_report(report)
     if mend:
         _tell_of_mending(mend, report)
-    if rows:
+    if rows and not report.rows_read:
+        note(f"No row was read, so there is no {rows}.")
+    elif rows:
         note(f"{rows} says what became of each row. It holds addresses: delete it when it is read.")
 
 
@@ -185,11 +190,19 @@ def imports_command(context: click.Context, list_id: str, as_json_: bool) -> Non
             (
                 one.id, local(one.at, site), one.list_id, one.file,
                 *(one.counts.get(count, "") for count in ("added", "updated", "refused")),
-                "undone" if one.undone_at else "done" if one.ended_at else "broken off",
+                _state(one),
             )
             for one in found
         ],
     )  # fmt: skip
+
+
+def _state(run: ImportRun) -> str:
+    if run.undone_at:
+        return "undone"
+    if run.counts.get("kept"):
+        return "undone in part"
+    return "done" if run.ended_at else "broken off"
 
 
 @click.command("undo")
@@ -218,6 +231,7 @@ def undo_command(
         undone = undoing.undo(store, number, now, dry_run=True)
         if not dry_run:
             if not yes:
+                _tell_of_later(undone)
                 _ask_to_undo(undone.removed + undone.silenced + undone.restored, undone.file)
             undone = undoing.undo(store, number, now)
     if as_json_:
@@ -230,6 +244,22 @@ def undo_command(
             "changed since, and kept", "suppressions lifted")  # fmt: skip
     rows = [(words, getattr(undone, count)) for words, count in zip(told, counts, strict=True)]
     table(["people", "#count"], rows)
+    if undone.kept:
+        table(["kept, since", "#count"], sorted(undone.kept_why.items()))
+    if dry_run or yes:
+        _tell_of_later(undone)
+
+
+def _tell_of_later(undone: Undone) -> None:
+    """Prints which imports have to be undone first, so that nobody is kept for their sake."""
+    if not undone.later:
+        return
+    numbers = ", ".join(map(str, undone.later))
+    it = "them" if len(undone.later) > 1 else "it"
+    note(
+        f"Import {numbers} changed people of this one. Undo {it} first, or undo import "
+        f"{undone.import_id} once more afterwards: they stay on its record until then."
+    )
 
 
 def _ask_to_undo(people: int, file: str) -> None:

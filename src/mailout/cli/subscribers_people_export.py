@@ -50,6 +50,7 @@ def export_(
     Example: mailout subscribers export --list bulletin --output people.csv
     """
     site = read_site(context)
+    output = None if output == "-" else output
     if json_lines + xlsx + as_json_ > 1:
         raise UsageError("--json, --json-lines and --xlsx exclude each other")
     if notes and (xlsx or as_json_):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from mailout.core.errors import MailoutError
+from mailout.core.errors import MailoutError, UsageError
 
 
 @contextmanager
@@ -17,6 +17,8 @@ def own_file(output: str) -> Iterator[BinaryIO]:
 
     Raises: MailoutError if there is such a file or it cannot be written.
     """
+    if output == "-":
+        raise UsageError("`-` is no file", fix="Name a new one.")
     path = Path(output)
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)

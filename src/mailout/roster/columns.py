@@ -26,6 +26,7 @@ FIELDS = (
 OWN = "fields."
 """Before the name of a custom field."""
 
+_ADDRESSES = re.compile(r"[^\s@<>,;]@[^\s@<>,;]+\.[^\s@<>,;]")
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 _QUIET = frozenset({"joined", "mended", "ip", "ignore"})  # more than one column does no harm
 _MANY = frozenset({"tags", "status", "left", "dead", *_QUIET})
@@ -227,6 +228,12 @@ def _require_one_address(
             where=where,
             fix="Give them different names, or say --map COLUMN=email.",
         )
+    if sum(len(_ADDRESSES.findall(name)) for name in names) > 1:
+        raise BadFile(
+            "the first line holds several addresses",
+            where=where,
+            fix="Write each on a line of its own, or put a line such as email,name above the rows.",
+        )
     if any(map(is_address, names)):
         raise BadFile(
             "the first line holds an address, not the names of the columns",
@@ -236,7 +243,9 @@ def _require_one_address(
     raise BadFile(
         f"no column is called email; the columns are {listed}",
         where=where,
-        fix="Say which one holds the address: --map COLUMN=email.",
+        fix="Say which one holds the address: --map COLUMN=email."
+        + " If that is a title, delete all above the names."
+        * (len(list(filter(None, names))) == 1),
     )
 
 

@@ -60,7 +60,7 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
     ),
     # Not `estado`, `stato`: a part of a country, too.
     "status": (
-        "status", "subscription status", "subscriber status",
+        "status", "subscription status", "subscriber status", "mailout status",
         "статус", "мәртебе", "statut", "durum", "الحالة",
     ),
     "opt_in_time": ("optin time", "opt in time", "opt in date", "opted in at"),

@@ -107,10 +107,13 @@ def import_people(
     file that is no table of people; nothing is written then.
     """
     site.list_named(order.list_id)
-    wording, language = sheets.spelled_out(store, require_wording(order.consent))
+    consent = require_wording(order.consent)
+    wording, language = sheets.spelled_out(store, consent, order.list_id)
     tags = entry.given_tags(order.tags)
     opened = look(site, file, name, order)
     standing = _standing(opened, name, order.status)
+    if standing.state is not SubscriptionState.UNSUBSCRIBED:
+        opened.require_told()
     evidence = Evidence(
         list_id=order.list_id,
         action=ConsentAction.IMPORTED,
@@ -131,6 +134,8 @@ def import_people(
     )
     if mend is not None:
         mend.header = opened.table.header.cells
+        if order.status or statuses.of_file(name) is not None:
+            mend.status = statuses.word(standing)
     with _unswept(), Seen() as seen, Pen(store) as pen:
         counts = Counts(mend, rows)
         trip = _Import(site, store, order, opened, evidence, random_bytes, seen, pen, counts)

@@ -5,6 +5,8 @@
 | added | edition, frequency; `mark` tells whether the rest changed since | removing the person |
 | joined | the subscription's state, and what `changed` has | removing the subscription |
 | changed | pairs [before, after] by name, in `fields` too; `tags` given | what is still so |
+
+A changed `state` comes with `since`, the moments from which the two states held.
 """
 
 from __future__ import annotations

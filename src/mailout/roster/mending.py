@@ -2,6 +2,8 @@
 
 The mend file has the columns of the imported one, and two more that say where each row was and
 why it was refused; the import passes those over, so that it can be put right and imported again.
+What the imported file's name or an option said of everybody stands in a third one, since the mend
+file has another name: whoever left has left in it, too.
 The row report has a line for each row. Both hold addresses: only their owner can read them.
 
 Standards: RFC 4180 (CSV).
@@ -15,9 +17,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self, TextIO
 
-from mailout.core.errors import MailoutError
+from mailout.core.errors import MailoutError, UsageError
 from mailout.roster.exporting import harmless
 from mailout.roster.reading import Broken
+
+STATUS = "mailout status"
+"""The column of a mend file for what was said of everybody in the imported one."""
+
+
+def require_two_files(mend: str | None, rows: str | None) -> None:
+    """Nothing, if both can be written. Raises: UsageError for one file for both, and for `-`: what
+    the screen shows is the report."""
+    for option, path in (("--mend", mend), ("--report", rows)):
+        if path == "-":
+            raise UsageError("`-` is no file", where=option, fix="Name a new one, as rows.csv.")
+    if mend and rows and os.path.realpath(mend) == os.path.realpath(rows):
+        raise UsageError(
+            f"{mend} cannot be both",
+            where="--mend and --report",
+            fix="Name two files: the one is to be mended, the other to be read.",
+        )
 
 
 class OwnFile:
@@ -58,16 +77,25 @@ class OwnFile:
 
 
 class Mend(OwnFile):
-    """A file for refused rows; `header` are the columns of the imported one."""
+    """A file for refused rows; `header` are the columns of the imported one, and `status` the word
+    for what was said of everybody in it."""
 
+    FRONT = ("mailout row", "mailout why")
     header: tuple[str, ...] = ()
+    status = ""
 
     def add(self, broken: Broken) -> None:
         """Nothing, once the row stands in the file, with its place and why it was refused."""
         # A ragged row stays ragged: filled up, its cells might say what they never said.
-        cells = broken.cells or (broken.value,)
-        header = ("mailout row", "mailout why", *self.header)
-        self.write(header, [[str(broken.row), broken.why, *map(harmless, cells)]])
+        cells, header = broken.cells or (broken.value,), self.header
+        if header[: len(self.FRONT)] == self.FRONT:  # a mend file that is mended once more
+            header = header[len(self.FRONT) :]
+            cells = cells[len(self.FRONT) :] if len(cells) > len(self.FRONT) else cells
+        front, said = [*self.FRONT], [str(broken.row), broken.why]
+        if self.status:
+            front.append(STATUS)
+            said.append(self.status)
+        self.write([*front, *header], [[*said, *map(harmless, cells)]])
 
 
 class RowReport(OwnFile):

@@ -1,16 +1,20 @@
 """JSON lines: one object a line, whose keys are columns. A JSON list of objects is read, too.
 
+Keys that are alike as names of columns are (`email` here, `Email` there) are one column: what one
+object calls it harms no other.
+
 Standards: RFC 8259 (JSON).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 from mailout.core.errors import BadFile, place
 from mailout.roster.entry import RISKY
+from mailout.roster.headings import normal
 from mailout.roster.reading import MAX_CELL, Broken, Row, Table, is_cut, shown, text_lines
 from mailout.roster.source import Source
 
@@ -34,35 +38,63 @@ def read(source: Source) -> Table:
     """
     objects = _objects(source)
     first: list[tuple[int, object]] = []
-    keys: dict[str, None] = {}
+    keys: dict[str, str] = {}  # by what they are compared by
     for number, found in objects:
         first.append((number, found))
         if isinstance(found, dict):
-            keys.update(dict.fromkeys(map(str, found)))
+            for key in found:
+                keys.setdefault(normal(key), key)
         if len(first) >= _FIRST or len(keys) > _MOST_KEYS:
             break
     if not keys:
         broken = next((one for _, one in first if isinstance(one, Broken)), None)
         if broken is not None:
-            raise BadFile(broken.why, where=place(source.shown, broken.row))
+            raise BadFile(
+                broken.why,
+                where=place(source.shown, broken.row),
+                fix="Write one object a line, or a list of objects.",
+            )
         raise BadFile("there is no JSON object in it", where=source.shown)
     if len(keys) > _MOST_KEYS:
         raise BadFile(f"more than {_MOST_KEYS} different keys", where=source.shown)
-    names = tuple(keys)
+    names = tuple(keys.values())
     return Table(Row(1, names), "", _rows(chain(first, objects), names))
 
 
 def _rows(objects: Iterable[tuple[int, object]], names: tuple[str, ...]) -> Iterator[Row | Broken]:
+    known = frozenset(names)
     for number, found in objects:
         if isinstance(found, Broken):
             yield found
         elif not isinstance(found, dict):
             yield Broken(number, shown(str(found)), "no JSON object")
-        elif more := sorted(map(shown, set(map(str, found)) - set(names))):
-            yield Broken(number, more[0], f"a key that none of the first {_FIRST} lines has")
         else:
-            cells = tuple([_text(found.get(name)) for name in names])
+            named = found if found.keys() <= known else _renamed(number, found, names)
+            if isinstance(named, Broken):
+                yield named
+                continue
+            cells = tuple([_text(named.get(name)) for name in names])
             yield _checked(number, names, cells)
+
+
+def _renamed(
+    number: int, found: Mapping[str, object], names: tuple[str, ...]
+) -> dict[str, object] | Broken:
+    """The object with the names of the columns for its keys, or why it is refused."""
+    columns = {normal(name): name for name in names}
+    named: dict[str, object] = {}
+    for key, value in found.items():
+        column = columns.get(normal(key))
+        if column is None:
+            why = f"a key that none of the first {_FIRST} lines has"
+            return Broken(number, shown(key), why)
+        said, held = _text(value), _text(named.get(column))
+        if said and held and said != held:
+            why = f"the line has it as `{shown(column, 40)}`, too, with another value"
+            return Broken(number, shown(key), why)
+        if said or column not in named:
+            named[column] = value
+    return named
 
 
 def _checked(number: int, names: tuple[str, ...], cells: tuple[str, ...]) -> Row | Broken:

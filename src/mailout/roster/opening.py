@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, BinaryIO
 
 from mailout.core.errors import BadFile, UsageError
 from mailout.roster import columns as columns_of
-from mailout.roster import memberlist, objects, presets, reading, sheet, source
+from mailout.roster import memberlist, objects, presets, reading, sheet, source, statuses
 from mailout.roster.columns import Columns
 from mailout.roster.headings import normal
-from mailout.roster.reading import Table
+from mailout.roster.reading import Broken, Row, Table
 from mailout.roster.source import Source
 
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+_LOOKED_AT = 5000  # rows
+_LOOKED_THROUGH = 2_000_000  # characters of them
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A file whose columns are known. `kind` is csv, xlsx, json or list; `asked` opens it again
-    in the same way."""
+    in the same way. `untold` are a column that nothing is made of, though it seems to tell who
+    left, and its word for that; empty if something else tells, or nothing seems to."""
 
     source: Source
     table: Table
     columns: Columns
     kind: str
     asked: Mapping[str, Any]
+    untold: tuple[str, str] = ("", "")
 
     @property
     def delimiter(self) -> str:
@@ -48,7 +53,27 @@ class Opened:
             told.append(self.columns.preset.says)
         if self.columns.dropped:
             told.append("IP addresses are not taken in: " + ", ".join(self.columns.dropped))
+        if self.untold[0]:
+            told.append(self.doubt)
         return told
+
+    @property
+    def doubt(self) -> str:
+        """What is to be asked of the column that seems to tell who left."""
+        column, word = self.untold
+        return f"the column `{column}` holds `{word}`, and nothing else tells who left"
+
+    def require_told(self) -> None:
+        """Nothing, unless people would be mailed of whom the file seems to say that they left.
+        Raises: UsageError."""
+        if self.untold[0]:
+            column = self.untold[0]
+            raise UsageError(
+                self.doubt,
+                where=self.source.shown,
+                fix=f'Say --map "{column}=status" if that is what it tells, '
+                f'--map "{column}=ignore" if not.',
+            )
 
 
 def delimiter_named(word: str) -> str:
@@ -73,8 +98,10 @@ def opened(
     delimiter: str = "",
     preset: str = "",
     fields: Collection[str] = (),
+    inspected: str = "",
 ) -> Opened:
-    """The file, read as far as its header. `fields` are those that lists declare.
+    """The file, read as far as its header. `fields` are those that lists declare; `inspected` is
+    the hash of a spreadsheet that was opened before.
 
     Raises: UsageError for what was named and is not there, BadFile for no table of people.
     """
@@ -84,7 +111,7 @@ def opened(
     head = file.read(4)
     if head == sheet.MAGIC:
         found = source.hashed(file, name, "xlsx")
-        table, kind = sheet.read(found), "xlsx"
+        table, kind = sheet.read(found, inspected), "xlsx"
     elif head == _OLD_EXCEL:
         raise BadFile(
             "this is an old Excel file (.xls), or one with a password",
@@ -97,9 +124,33 @@ def opened(
     columns = columns_of.recognise(table.header, mapped, name, wanted, fields)
     asked = {
         "mapped": dict(mapped), "encoding": encoding, "delimiter": delimiter, "preset": preset,
-        "fields": tuple(fields),
+        "fields": tuple(fields), "inspected": found.sha256,
     }  # fmt: skip
-    return Opened(found, table, columns, kind, asked)
+    table, untold = _looked_through(table, columns)
+    return Opened(found, table, columns, kind, asked, untold)
+
+
+def _looked_through(table: Table, columns: Columns) -> tuple[Table, tuple[str, str]]:
+    """The table again, and which of its ignored columns seems to tell who left, by which word."""
+    positions = columns.positions
+    used = {at for places in positions.values() for at in places}
+    ignored = [at for at, name in enumerate(table.header.cells) if at not in used and name.strip()]
+    told = any(positions.get(what) for what in ("status", "left", "dead"))
+    if not ignored or told or columns.preset is not presets.NONE:
+        return table, ("", "")
+    seen: list[Row | Broken] = []
+    untold, size, rows = ("", ""), 0, table.rows
+    for row in rows:
+        seen.append(row)
+        if isinstance(row, Row):
+            size += sum(map(len, row.cells))
+            at = next((at for at in ignored if statuses.telling(row.cells[at])), -1)
+            if at >= 0:
+                untold = (reading.shown(table.header.cells[at]), row.cells[at].strip())
+                break
+        if len(seen) >= _LOOKED_AT or size > _LOOKED_THROUGH:
+            break
+    return replace(table, rows=chain(seen, rows)), untold
 
 
 def _text(

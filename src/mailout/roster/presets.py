@@ -109,10 +109,19 @@ GHOST = Preset(
 BUTTONDOWN = Preset(
     "buttondown",
     "Buttondown",
-    _signs("subscriber type", "email, metadata, unsubscription date"),
+    # Newer versions of its API call the type and the address otherwise.
+    _signs(
+        "subscriber type",
+        "email, metadata, unsubscription date",
+        "email address, metadata, type",
+        "metadata, secondary id, type",
+    ),
     {
         "email": "email",
+        "email address": "email",
         "subscriber type": "status",
+        "type": "status",
+        "undeliverability date": "dead",
         "subscription date": "opt_in_time",
         "unsubscription date": "left",
         "tags": "tags",
@@ -248,7 +257,9 @@ def named(name: str) -> Preset:
     )
     if wanted not in PRESETS:
         raise UsageError(
-            f"there is no preset `{name}`", where="--preset", fix=nearest(wanted, PRESETS)
+            f"there is no preset `{name}`",
+            where="--preset",
+            fix=nearest(wanted, PRESETS) or f"Known: {', '.join(PRESETS)}.",
         )
     return PRESETS[wanted]
 

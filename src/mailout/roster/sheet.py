@@ -16,7 +16,7 @@ import re
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
@@ -40,15 +40,37 @@ _ROW = re.compile(rb"<(?:\w{1,20}:)?row[\s/>]")
 # A row may say which one it is, and those before it are made up as empty ones.
 _NUMBERED = re.compile(rb"row\s[^<>]{0,400}?\br\s*=\s*[\"']\s*0*(\d{7,})")
 _TAIL = 512
+_TABLE = re.compile(r"(?!__MACOSX/).*\.(?:csv|tsv|txt|xlsx|json|jsonl|ndjson)", re.I).fullmatch
 _FORMULA = re.compile(rb"<f[ >]")
 
 
-def read(source: Source) -> Table:
-    """The table in the first sheet. Raises: BadFile for what is no spreadsheet, or no fit one."""
+def read(source: Source, inspected: str = "") -> Table:
+    """The table in the first sheet. A file of which `inspected` is the hash was found fit by who
+    says so, and is not unpacked once more for it: a full sheet takes ten seconds. Of its formulas
+    they have told, too.
+
+    Raises: BadFile for what is no spreadsheet, or no fit one.
+    """
+    has_formulas = source.sha256 != inspected and _fit(source)
+    others: list[str] = []
+    rows = _rows(source, others)
+    header = next(rows, None)
+    if header is None:
+        raise BadFile("the first sheet is empty", where=source.shown)
+    says: tuple[str, ...] = (FORMULAS,) if has_formulas else ()
+    if others:
+        few = ", ".join(f"`{shown(name, 40)}`" for name in others[:5]) + ", .." * (len(others) > 5)
+        says += (f"of a workbook only the first sheet is read: save as a file of its own {few}",)
+    width = len(header.cells)
+    return Table(header, "", (_even(row, width) for row in rows), says)
+
+
+def _fit(source: Source) -> bool:
+    """Whether there are formulas. Raises: BadFile for what cannot be read, or should not be."""
     source.file.seek(0)
     try:
         with zipfile.ZipFile(source.file) as packed:
-            has_formulas = _inspect(packed, source.shown)
+            return _inspect(packed, source.shown)
     except (
         zipfile.BadZipFile,
         zlib.error,
@@ -58,13 +80,6 @@ def read(source: Source) -> Table:
         ValueError,
     ):
         raise _none(source.shown) from None
-    rows = _rows(source)
-    header = next(rows, None)
-    if header is None:
-        raise BadFile("the first sheet is empty", where=source.shown)
-    says = (FORMULAS,) if has_formulas else ()
-    width = len(header.cells)
-    return Table(header, "", (_even(row, width) for row in rows), says)
 
 
 FORMULAS = (
@@ -92,7 +107,10 @@ def _too_many(shown_as: str) -> BadFile:
 def _inspect(packed: zipfile.ZipFile, shown_as: str) -> bool:
     """Whether there are formulas. Raises: BadFile for a part that is too large or too odd."""
     parts = packed.infolist()
-    if len(parts) > _MOST_PARTS or "xl/workbook.xml" not in packed.namelist():
+    if len(parts) > _MOST_PARTS:
+        raise _none(shown_as)
+    if "xl/workbook.xml" not in packed.namelist():
+        _refuse_folder(packed.namelist(), shown_as)
         raise _none(shown_as)
     if sum(part.file_size for part in parts) > _MOST_UNPACKED:
         raise BadFile(
@@ -114,6 +132,17 @@ def _inspect(packed: zipfile.ZipFile, shown_as: str) -> bool:
         if name.endswith((".xml", ".rels")):
             has_formulas |= _look(packed, part, shown_as)
     return has_formulas
+
+
+def _refuse_folder(names: Sequence[str], shown_as: str) -> None:
+    """Nothing, unless tables are packed in it, as Mailchimp and others hand out their exports."""
+    if tables := [name.rpartition("/")[2] for name in names if _TABLE(name)]:
+        few = ", ".join(map(shown, tables[:5])) + ", .." * (len(tables) > 5)
+        raise BadFile(
+            f"this is a packed folder (.zip) that holds {few}",
+            where=shown_as,
+            fix="Unpack it, and import each of its files under the name that it has.",
+        )
 
 
 def _look(packed: zipfile.ZipFile, part: zipfile.ZipInfo, shown_as: str) -> bool:
@@ -144,8 +173,9 @@ def _look(packed: zipfile.ZipFile, part: zipfile.ZipInfo, shown_as: str) -> bool
     return has_formulas
 
 
-def _rows(source: Source) -> Iterator[Row]:
-    """The rows with anything in them, numbered as the spreadsheet shows them."""
+def _rows(source: Source, others: list[str]) -> Iterator[Row]:
+    """The rows with anything in them, numbered as the spreadsheet shows them. Before the first one
+    comes, `others` has the names of the other sheets that are shown and seem to hold anything."""
     import openpyxl
 
     source.file.seek(0)
@@ -157,6 +187,7 @@ def _rows(source: Source) -> Iterator[Row]:
             sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
             if not sheets:
                 raise _none(source.shown)
+            others += [sheet.title for sheet in sheets[1:] if not _seems_empty(sheet)]
             for number, values in _values(sheets[0]):
                 if number > _MOST_ROWS:  # of names that `_look` does not know
                     raise _too_many(source.shown)
@@ -174,6 +205,11 @@ def _rows(source: Source) -> Iterator[Row]:
         finally:
             if book is not None:
                 book.close()
+
+
+def _seems_empty(sheet: Any) -> bool:
+    """Whether a sheet says of itself that it has but one cell, as those do that have none."""
+    return (sheet.max_row, sheet.max_column) == (1, 1)
 
 
 def _values(sheet: Any) -> Iterator[tuple[int, tuple[object, ...]]]:

@@ -50,12 +50,19 @@ def listed(store: Store) -> list[Sheet]:
         return sheets.all_(tx)
 
 
-def spelled_out(store: Store, consent: str) -> tuple[str, str]:
+def spelled_out(store: Store, consent: str, list_id: str) -> tuple[str, str]:
     """The words of consent of an import, and their language where it is known: words that begin
     with `sheet CODE` go on with those that stood over the signatures. Raises: UsageError if there
-    is no such sheet."""
+    is no such sheet, or it is one of another list: nobody signed up to this one there."""
     named = _NAMED.match(consent)
     if not named:
         return consent, ""
     signed = found(store, named[1])
+    if signed.list_id != list_id:
+        raise UsageError(
+            f"sheet {signed.code} is one of the list `{signed.list_id}`: whoever signed it did not "
+            f"sign up to `{list_id}`",
+            where="--consent",
+            fix=f"Import them with --list {signed.list_id}.",
+        )
     return f"{consent}: {signed.wording}", signed.language

@@ -42,7 +42,8 @@ _WORDS: dict[Standing, str] = {
     PENDING: "unactivated, unpaid, nonsubscribed, transactional, waiting, invited, upcoming,"
     " validating",
     PAUSED: "by user, by moderator",
-    LEFT: "unsubscribe, opted out, optout, inactive, deleted, archived, removed, left",
+    LEFT: "unsubscribe, opted out, optout, inactive, deleted, archived, removed, left,"
+    " abgemeldet, отписан, отписался, отписалась",
     DEAD: "cleaned, bounced, bouncing, bounce, hard bounce, hard bounced, undeliverable, invalid,"
     " dead, by bounces",
     COMPLAINED: "complained, complaint, spam complaint, spam, abuse, reported as spam",
@@ -51,6 +52,17 @@ _WORDS: dict[Standing, str] = {
 _STANDINGS = {
     word.strip(): standing for standing, words in _WORDS.items() for word in words.split(",")
 }
+_NAMED = {
+    ACTIVE: "subscribed", PENDING: "pending", PAUSED: "paused", LEFT: "unsubscribed",
+    DEAD: "cleaned", COMPLAINED: "complained", BLOCKED: "blocked",
+}  # fmt: skip
+# Words that hardly stand in a column that tells anything else.
+_TELLING = frozenset(
+    ("unsubscribed", "unsubscribe", "opted out", "optout", "nonsubscribed", "unconfirmed",
+     "cleaned", "bounced", "bouncing", "hard bounce", "hard bounced", "undeliverable",
+     "complained", "spam complaint", "blocklisted", "blacklisted",
+     "abgemeldet", "отписан", "отписался", "отписалась")
+)  # fmt: skip
 _ORDER = (None, SuppressionReason.BY_HAND, SuppressionReason.DEAD, SuppressionReason.COMPLAINED)
 # As Mailchimp names its files; others follow it.
 _FILE = re.compile(r"(unsubscribed|nonsubscribed|subscribed|cleaned|bounced|complained)[_. -]")
@@ -64,14 +76,34 @@ _YES = frozenset(
      "так", "x")  # as a ticked box comes out
 )  # fmt: skip
 
+# Of a status only whole words: a cross in a column may mark those who left.
+_YES_WORDS = frozenset(("ja", "oui", "да", "sí", "sim", "evet", "иә", "так"))
+_NO_WORDS = frozenset(("nein", "non", "нет", "não", "hayır", "жоқ", "ні"))
+
 
 def standing(word: str) -> Standing | None:
     """What a status column's word means; None for a word that is not known."""
-    plain = " ".join(re.sub(r"[\s_-]+", " ", word.strip().casefold()).split())
+    plain = _plain(word)
     if found := _STANDINGS.get(plain):
         return found
+    if plain in _YES_WORDS or plain in _NO_WORDS:
+        return ACTIVE if plain in _YES_WORDS else LEFT
     state = imported_state(word)
     return None if state is None else Standing(state)
+
+
+def word(standing: Standing) -> str:
+    """A word that means this standing."""
+    return _NAMED[standing]
+
+
+def telling(word: str) -> bool:
+    """Whether this is a word for somebody who gets no mail, and for hardly anything else."""
+    return _plain(word) in _TELLING
+
+
+def _plain(word: str) -> str:
+    return " ".join(re.sub(r"[\s_-]+", " ", word.strip().casefold()).split())
 
 
 def strictest(one: Standing, other: Standing) -> Standing:

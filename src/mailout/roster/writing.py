@@ -66,6 +66,7 @@ class Writing:
         came = {number: one.choice for number, one in joined if one.choice != NO_CHOICE}
         pen.write(intake.change_choices, list_id, came | writes.choices)
         pen.write(intake.change_details, writes.details)
+        self._note_since(writes)
         pen.write(intake.change_states, writes.states, now)
         self._append(joined, writes.leaving)
         said = self.evidence.source
@@ -79,6 +80,17 @@ class Writing:
         if most := self.most():
             self.numbers = iter(intake.numbers(tx, most))
         return consents.Chain(tx, self.evidence.list_id)
+
+    def _note_since(self, writes: Writes) -> None:
+        """Nothing, once the changes of a state say since when it was as it was: an undo puts that
+        back, too, so that an import before this one can be undone after it."""
+        if not writes.states or not self.import_id:
+            return
+        since = self.pen.ask(intake.since, list(writes.states))()
+        for known, said in writes.changes.values():
+            if "state" in said:
+                moments = (since[known.subscription_id], self.evidence.at)
+                said["since"] = [imports.moment(one) for one in moments]
 
     def _places(self, joined: Joined) -> list[NewMember]:
         tokens = leave_tokens(self.random_bytes(16 * len(joined))) if joined else []

@@ -57,12 +57,12 @@ def begin(tx: Tx, list_id: str, file: str, sha256: str, preset: str, now: dateti
     """The number of the import of this file: a new one, or that of one that was broken off."""
     known = unfinished(tx, list_id, sha256)
     if known is not None:
-        times = [*known.times, _text(now)]
+        times = [*known.times, moment(now)]
         tx.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.id == known.id).values(times=times))
         return known.id
     made = tx.execute(
         insert(IMPORT_RUN).values(
-            list_id=list_id, file=file, sha256=sha256, preset=preset, times=[_text(now)],
+            list_id=list_id, file=file, sha256=sha256, preset=preset, times=[moment(now)],
             counts={}, at=now,
         )
     )  # fmt: skip
@@ -169,6 +169,22 @@ def of_person(tx: Tx, subscriber_id: int) -> list[tuple[ImportRun, str]]:
     return [(_run(row), row.did) for row in rows]
 
 
+def later(tx: Tx, import_id: int, subscriber_ids: Sequence[int]) -> dict[int, int]:
+    """The newest of the later imports that have these people on record, by their ids."""
+    found: dict[int, int] = {}
+    for ids in chunks(subscriber_ids, KEYS):
+        query = (
+            select(IMPORT_PERSON.c.subscriber_id, func.max(IMPORT_PERSON.c.import_id))
+            .where(
+                among(tx, IMPORT_PERSON.c.subscriber_id, ids),
+                IMPORT_PERSON.c.import_id > import_id,
+            )
+            .group_by(IMPORT_PERSON.c.subscriber_id)
+        )
+        found.update((row[0], row[1]) for row in tx.execute(query))
+    return found
+
+
 def forget_people(tx: Tx, import_id: int, subscriber_ids: Sequence[int]) -> None:
     """Nothing, once these people are no longer on record of the import."""
     for ids in chunks(subscriber_ids, KEYS):
@@ -185,9 +201,32 @@ def undone(tx: Tx, import_id: int, now: datetime) -> None:
     tx.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.id == import_id).values(undone_at=now))
 
 
+def undone_in_part(tx: Tx, import_id: int, kept: int) -> None:
+    """Nothing, once it is on record that the import still has so many people to be taken back."""
+    run = find(tx, import_id)
+    if run is not None:
+        counts = {**run.counts, "kept": kept}
+        tx.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.id == import_id).values(counts=counts))
+
+
+def moment(at: datetime) -> str:
+    """A moment as it stands in the record of an import."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
 def suppression_evidence(import_id: int) -> str:
     """What stands as evidence in suppressions that an import made."""
     return f"import {import_id}"
+
+
+def suppressions_to_lift(tx: Tx, import_id: int) -> int:
+    """How many suppressions `lift_suppressions` would end."""
+    merged_ones = SUPPRESSION.c.address_key.in_(select(MERGED_ADDRESS.c.address_key))
+    query = select(func.count()).where(
+        SUPPRESSION.c.evidence == suppression_evidence(import_id),
+        ~((SUPPRESSION.c.list_id == "") & merged_ones),
+    )
+    return int(tx.execute(query).scalar_one())
 
 
 def lift_suppressions(tx: Tx, import_id: int) -> int:
@@ -274,7 +313,3 @@ def _run(row: Any) -> ImportRun:
 
 def _did(row: Any) -> Did:
     return Did(row.subscriber_id, row.did, row.mark, json.dumps(row.changes, ensure_ascii=False))
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")

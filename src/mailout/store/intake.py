@@ -195,6 +195,16 @@ def choices(tx: Tx, subscription_ids: Sequence[int]) -> dict[int, tuple[str, str
     return found
 
 
+def since(tx: Tx, subscription_ids: Sequence[int]) -> dict[int, datetime]:
+    """Since when each of these subscriptions, by their ids, is in its state."""
+    found: dict[int, datetime] = {}
+    for some in chunks(subscription_ids, KEYS):
+        query = select(SUBSCRIPTION.c.id, SUBSCRIPTION.c.changed_at)
+        for row in tx.execute(query.where(among(tx, SUBSCRIPTION.c.id, some))):
+            found[row.id] = row.changed_at
+    return found
+
+
 def change_choices(tx: Tx, list_id: str, choices: Mapping[int, tuple[str, str]]) -> None:
     """Nothing, once each person (by id) gets that edition of the list's mail, and that often."""
     _each(
@@ -205,12 +215,20 @@ def change_choices(tx: Tx, list_id: str, choices: Mapping[int, tuple[str, str]])
     )
 
 
-def change_states(tx: Tx, states: Mapping[int, SubscriptionState], now: datetime) -> None:
-    """Nothing, once each subscription (by id) is in its new state since `now`."""
-    at = stored_moment(now, dialect_of(tx))
+def change_states(
+    tx: Tx,
+    states: Mapping[int, SubscriptionState],
+    now: datetime,
+    since: Mapping[int, datetime] | None = None,
+) -> None:
+    """Nothing, once each subscription (by id) is in its new state since `now`, or since the
+    moment that `since` has for it."""
+    dialect = dialect_of(tx)
+    at = stored_moment(now, dialect)
+    before = {id_: stored_moment(moment, dialect) for id_, moment in (since or {}).items()}
     _each(
         tx, "UPDATE subscription SET state = ?, changed_at = ? WHERE id = ?",
-        [(state.value, at, id_) for id_, state in states.items()],
+        [(state.value, before.get(id_, at), id_) for id_, state in states.items()],
     )  # fmt: skip
 
 
