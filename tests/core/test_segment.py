@@ -232,7 +232,7 @@ def test_spellings() -> None:
 
 
 def test_a_way_of_joining_is_told_from_a_source() -> None:
-    assert parse('joined by "imprt"') == JoinedBy("imprt")
+    assert parse(written(JoinedBy("imprt"))) == JoinedBy("imprt")
     assert parse("joined by sheet") == JoinedBy("sheet")
     assert parse("joined by import:a.csv") == JoinedBy("import:a.csv")
 
