@@ -232,7 +232,7 @@ def test_spellings() -> None:
 
 
 def test_a_way_of_joining_is_told_from_a_source() -> None:
-    assert parse('joined by "imprt"') == JoinedBy("imprt")
+    assert parse(written(JoinedBy("imprt"))) == JoinedBy("imprt")
     assert parse("joined by sheet") == JoinedBy("sheet")
     assert parse("joined by import:a.csv") == JoinedBy("import:a.csv")
 
@@ -241,6 +241,8 @@ def test_values_have_no_blank_at_an_end_as_what_is_kept_has_none() -> None:
     assert parse('tag in ("unions ", " press")') == Comparison("tag", "in", ("unions", "press"))
     assert parse('name = " Anna "') == Comparison("name", "=", ("Anna",))
     assert parse('domain = "example.org "') == Comparison("domain", "=", ("example.org",))
+    assert parse(written(Comparison("tag", "=", ("'s",)))) == Comparison("tag", "=", ("'s",))
+    assert parse("name = O'Neil") == Comparison("name", "=", ("O'Neil",))
     assert parse('name contains "a "') == Comparison("name", "contains", ("a ",))
 
 
@@ -308,6 +310,12 @@ def test_fields_of_the_list() -> None:
         ("not domain = @example.org", "@example.org", "what stands after the @ alone"),
         ("domain = anna@example.org", "anna@example.org", "is not a domain"),
         ("tag = a or unions", "unions", "`unions` is a segment"),
+        ("tag = 'unions'", "'unions'", 'Write `"unions"`'),
+        ("tag in (a, “b c”)", "“b c”", 'Write `"b c"`'),
+        ("name = „Anna Weiss“ and tag = b", "„Anna", 'Write `"Anna Weiss"`'),
+        ("language is ru", "ru", "`language = ..` or `language in (..)`"),
+        ("tag is not in (a, b)", "in (a", "`tag != ..` or `tag not in (..)`"),
+        ("tag not = a", "= a", "Write `tag != ..`"),
         ("joined by imprt", "imprt", "Did you mean `import`? Put it in quotes"),
         ("not joined by From", "From", "Did you mean `form`? Put it in quotes"),
         ("tag == unions", "== unions", "Write `=`"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -81,6 +81,25 @@ def test_what_differs_is_told_and_the_kept_one_stays(
     assert planned.differing == done.differing
     (membership,) = people.show(site, store, KEPT).person.memberships
     assert (membership.frequency, membership.edition) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("kept", "gone", "holds"), [(1, 5, 5), (5, 1, 5), (1, None, None), (None, 1, None)]
+)
+def test_of_two_pauses_the_longer_one_holds(
+    site: Site, store: Store, take: Import, kept: int | None, gone: int | None, holds: int | None
+) -> None:
+    def day(number: int | None) -> datetime | None:
+        return None if number is None else LATER + timedelta(days=number)
+
+    both(take)
+    for address, number in ((KEPT, kept), (GONE, gone)):
+        choices.pause(site, store, address, "bulletin", day(number), NOW)
+    merging.unite(site, store, KEPT, GONE, LATER)
+    (membership,) = people.show(site, store, KEPT).person.memberships
+    assert (membership.state, membership.paused_until) == (
+        SubscriptionState.PAUSED, day(holds),
+    )  # fmt: skip
 
 
 def test_the_same_person_is_not_merged(site: Site, store: Store, take: Import) -> None:

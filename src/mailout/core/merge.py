@@ -2,7 +2,7 @@
 
 | of the two states | holds |
 |---|---|
-| the same | that |
+| the same | that; of two pauses the longer one |
 | different | the stricter: unsubscribed before paused before pending before active |
 | .. but the person confirmed the milder one since the stricter began | the milder |
 
@@ -37,6 +37,11 @@ def other_holds(kept: Standing, other: Standing) -> bool:
     hard, mild = (kept, other) if kept.state is strict else (other, kept)
     said_otherwise = mild.confirmed_at is not None and mild.confirmed_at > hard.since
     return (mild if said_otherwise else hard) is other
+
+
+def longer_pause(kept: datetime | None, other: datetime | None) -> datetime | None:
+    """When a pause of both ends: the later moment, or never by itself if one has no end."""
+    return None if kept is None or other is None else max(kept, other)
 
 
 def moves(reason: SuppressionReason) -> bool:

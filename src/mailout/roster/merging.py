@@ -202,6 +202,8 @@ class _Pair:
                 "paused_until": theirs.paused_until,
             }
             self._write_down(one)
+        elif one.kept is one.gone is SubscriptionState.PAUSED:
+            values["paused_until"] = merge.longer_pause(mine.paused_until, theirs.paused_until)
         members.set_up(tx, place.id, values)
         merged.drop_subscription(tx, self.goes.id, list_id, self.stays.id)
 

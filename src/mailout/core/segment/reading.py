@@ -26,7 +26,7 @@ from mailout.core.segment.rule import (
     Other,
     Rule,
 )
-from mailout.core.segment.tokens import BadRule, Token, control, tokens
+from mailout.core.segment.tokens import OTHER_QUOTES, BadRule, Token, control, tokens
 
 _DEPTH = 50
 _MOST_VALUES = 500  # of one `in`: databases bound what a statement may be given
@@ -160,6 +160,8 @@ class _Parser:
         if self._took("not"):
             if self._peek().is_word("contains"):
                 return Not(self._containing(name, field))
+            if self._peek().text == "=":
+                self._refuse("`in` was expected here", f"Write `{name} != ..`.")
             return Not(self._membership(name, field))
         if self._peek().is_word("in"):
             return self._membership(name, field)
@@ -201,7 +203,13 @@ class _Parser:
         negated = self._took("not")
         if field.kind.is_never_empty:
             self._refuse(f"`{name}` is never empty", at=self.tokens[self.next - 2 - negated])
-        self._expect_word("empty")
+        if not self._took("empty"):
+            other = "not in" if negated else "in"
+            equals = "!=" if negated else "="
+            self._refuse(
+                "`empty` was expected here",
+                f"Compare with values by `{name} {equals} ..` or `{name} {other} (..)`.",
+            )
         rule = self._compared(name, "empty")
         return Not(rule) if negated else rule
 
@@ -255,6 +263,12 @@ class _Parser:
             token.kind == "word" and token.text.lower() in KEYWORDS
         ):
             self._refuse(f"{expected} was expected here")
+        if token.kind == "word" and token.text[0] in OTHER_QUOTES:
+            # Taken as a part of the value, it would be nobody's.
+            inner = self.text[token.at + 1 :].partition(token.text[0])[0]
+            ends = [at for at, letter in enumerate(inner) if letter in OTHER_QUOTES]
+            inner = inner[: ends[0]] if ends else inner
+            self._refuse("values stand between other quotes", f'Write `"{inner.strip()}"`.')
         if control(token.text):
             self._refuse("a control character stands here")
         self.next += 1

@@ -15,6 +15,7 @@ _TOKEN = re.compile(
     r"|(?P<word>[^\s()<>=!,\"]+)|(?P<bad>\S))",
     re.DOTALL,
 )
+OTHER_QUOTES = "'‘’‚‛“”„‟«»‹›`"  # what people and their programs write in place of `"`
 _SHOWN = 76  # of a long line so much is shown, around the place
 
 

@@ -16,6 +16,7 @@ from mailout.core.segment.rule import (
     Other,
     Rule,
 )
+from mailout.core.segment.tokens import OTHER_QUOTES
 from mailout.core.segment.values import is_relative
 
 _PLAIN_WORD = re.compile(r"[^\s()<>=!,\"\\]+")
@@ -67,7 +68,7 @@ def _value_of(kind: Kind, value: str) -> str:
 
 
 def _value(text: str) -> str:
-    if _PLAIN_WORD.fullmatch(text) and text.lower() not in _SPECIAL:
+    if _PLAIN_WORD.fullmatch(text) and text.lower() not in _SPECIAL and text[0] not in OTHER_QUOTES:
         return text
     return _quoted(text)
 
