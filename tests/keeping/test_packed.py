@@ -55,6 +55,17 @@ def test_what_stands_behind_the_end_of_the_tar_is_refused(file: Path) -> None:
         examine(file, "")
 
 
+def test_a_wrong_sum_is_damage_and_a_missing_one_a_cut(file: Path) -> None:
+    whole = file.read_bytes()
+    for place in (len(whole) - 1, len(whole) - 8):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(BadFile, match=r"is damaged: .* Take another copy"):
+            examine(file, "")
+    file.write_bytes(whole[:-1])
+    with pytest.raises(BadFile, match="is cut off"):
+        examine(file, "")
+
+
 def test_a_backup_that_was_packed_once_more_is_none(file: Path) -> None:
     file.write_bytes(gzip.compress(file.read_bytes()))
     with pytest.raises(BadFile, match="no backup of mailout"):

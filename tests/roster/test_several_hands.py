@@ -70,7 +70,7 @@ def test_who_is_erased_in_that_moment_is_nobody(
     site: Site, store: Store, anna: int, what: str
 ) -> None:
     def erase(tx: Tx) -> None:
-        stored.prepare_removal(tx)
+        stored.await_deliveries(tx)
         bulk.let_pass(tx)
         person = stored.by_id(tx, anna, hold=True)
         assert person is not None
@@ -136,7 +136,7 @@ def test_settings_saved_by_somebody_erased_in_that_moment(
     )
 
     def erase(tx: Tx) -> None:
-        stored.prepare_removal(tx)
+        stored.await_deliveries(tx)
         bulk.let_pass(tx)
         erasure.erase(tx, before, LATER, "settings")
 
@@ -165,7 +165,7 @@ def test_a_confirmation_and_an_erasure_do_not_wait_for_each_other(
 
     with ThreadPoolExecutor(1) as beside:
         with store.writing() as tx:
-            stored.prepare_removal(tx)
+            stored.await_deliveries(tx)
             bulk.let_pass(tx)
             assert stored.by_id(tx, anna, hold=True) is not None
             doing = beside.submit(

@@ -229,12 +229,12 @@ class Reader:
         if self.manifest is None:
             raise _cut_off()
         if next(_members(self._tar), None) is not None:
-            raise BadFile("the backup goes on after its end")
+            raise _goes_on()
         # The rest of the last block, which tar has read already, and gzip's own sum.
         rest = cast(IO[bytes], self._tar.fileobj)
         while piece := rest.read(_PIECE):
             if piece.strip(b"\0"):
-                raise BadFile("the backup goes on after its end")
+                raise _goes_on()
         self._compare(sums)
 
     def _compare(self, sums: dict[str, Sum]) -> None:
@@ -272,14 +272,20 @@ def opened(path: Path, passphrase: str) -> Iterator[Reader]:
         raise BadFile(error.what, where=error.where or str(path), fix=error.fix) from None
     except (EOFError, tarfile.ReadError):
         raise BadFile(_cut_off().what, where=str(path), fix=_cut_off().fix) from None
-    except (zlib.error, tarfile.TarError) as error:
-        raise BadFile(
-            f"the backup is damaged: {error}", where=str(path), fix="Take another copy of it."
-        ) from None
+    except tarfile.TarError as error:
+        raise BadFile(_damaged(error).what, where=str(path), fix=_damaged(error).fix) from None
 
 
 def _cut_off() -> BadFile:
     return BadFile("the backup is cut off", fix="Take another copy of it.")
+
+
+def _goes_on() -> BadFile:
+    return BadFile("the backup goes on after its end", fix="Take another copy of it.")
+
+
+def _damaged(error: Exception) -> BadFile:
+    return BadFile(f"the backup is damaged: {error}", fix="Take another copy of it.")
 
 
 def _members(tar: tarfile.TarFile) -> Iterator[Member]:
@@ -320,11 +326,15 @@ class _Unpacking(io.RawIOBase):
             packed = self._way.unconsumed_tail or self._file.read(_PIECE)
             if not packed:
                 raise EOFError
-            if piece := self._way.decompress(packed, len(target)):
+            try:
+                piece = self._way.decompress(packed, len(target))
+            except zlib.error as error:
+                raise _damaged(error) from None  # of which tarfile would make a file cut off
+            if piece:
                 target[: len(piece)] = piece
                 return len(piece)
         if self._way.unused_data or self._file.read(1):
-            raise BadFile("the backup goes on after its end")
+            raise _goes_on()
         return 0
 
 

@@ -28,6 +28,7 @@ from mailout.keeping.carrying import Carried, carry
 from mailout.keeping.container import Member, Reader, opened
 from mailout.keeping.examining import SETTINGS, Examined, examine, refuse_unfit, shape_of
 from mailout.store import load, restored, schema
+from mailout.store.batch import plan_anew
 from mailout.store.dump import shapes
 from mailout.store.engine import PlainTx, Store, open_store, session_on
 from mailout.store.restored import Open
@@ -86,6 +87,7 @@ def restore(
             letters = restored.hold(tx, found.about.made_at, now)
             carried = carry(old, tx, now) if old is not None else None
             held = restored.open_ones(tx)
+            plan_anew(tx, [shape.name for shape in shapes(plain)])
             if not store.is_sqlite:
                 stage.move_in()
         if store.is_sqlite:

@@ -95,7 +95,7 @@ def erase(store: Store, person: Subscriber, now: datetime) -> bool:
     SQLite's file is rewritten within a day, when nobody uses it (`preferences.upkeep`).
     """
     with store.writing() as tx:
-        people.prepare_removal(tx)
+        people.await_deliveries(tx)
         roster.let_pass(tx)
         found = people.by_id(tx, person.id, hold=True)
         if found is None:

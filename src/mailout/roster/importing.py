@@ -365,6 +365,8 @@ class _Import:
                 if self.begun is not None:  # what is in since the first try counts, too
                     counts = journal.counted(counts, imports.tally(tx, self.import_id))
                 imports.finish(tx, self.import_id, counts, self.evidence.at)
+            with self.store.writing() as tx:
+                imports.settle(tx, report.added)
         return report
 
 

@@ -81,7 +81,7 @@ def unite(
     """
     with store.reading() if dry_run else store.writing() as tx:
         if not dry_run:
-            stored.prepare_removal(tx)
+            stored.await_deliveries(tx)
             bulk.lock(tx)
         stays, goes = found(tx, site, kept), found(tx, site, gone)
         if stays.id == goes.id:

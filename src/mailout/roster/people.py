@@ -216,7 +216,7 @@ def erase(site: Site, store: Store, address: str, now: datetime) -> bool:
     """
     if not is_erased(site, store, address):
         with store.writing() as tx:
-            stored.prepare_removal(tx)
+            stored.await_deliveries(tx)
             bulk.lock(tx)
             erasure.erase(tx, found(tx, site, address), now, "subscribers erase")
     if not erasure.scrub(store):

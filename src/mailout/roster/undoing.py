@@ -133,7 +133,7 @@ def undo(store: Store, import_id: int, now: datetime, *, dry_run: bool = False) 
     while True:
         with store.reading() if dry_run else store.writing() as tx:
             if not dry_run:
-                people.prepare_removal(tx)
+                people.await_deliveries(tx)
                 stored.lock(tx)
             page = imports.people(tx, import_id, after, _PAGE)
             if not page:

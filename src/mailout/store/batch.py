@@ -8,11 +8,23 @@ prepared statement, and keys as bound values, of which its older libraries allow
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import JSON, Column, ColumnElement, Table, Text, cast, func, insert, literal, select
+from sqlalchemy import (
+    JSON,
+    Column,
+    ColumnElement,
+    Table,
+    Text,
+    cast,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailout.store.engine import Tx
@@ -21,6 +33,17 @@ T = TypeVar("T")
 
 KEYS = 900
 """How many keys to ask for in one statement: `chunks(keys, KEYS)`."""
+
+
+def plan_anew(tx: Tx, tables: Iterable[str]) -> None:
+    """Nothing, once PostgreSQL plans for as many rows as these tables have now.
+
+    It finds out by itself within minutes. Whoever asks about many new rows before that is
+    answered as if there were few: in hours, where it should be seconds. SQLite's plans do not
+    depend on it.
+    """
+    if tx.get_bind().dialect.name == "postgresql":
+        tx.execute(text(f"ANALYZE {', '.join(tables)}"))  # names of ours
 
 
 def insert_batch(

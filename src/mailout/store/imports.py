@@ -17,13 +17,17 @@ from sqlalchemy import func, insert, select, update
 from mailout.core.consent import ConsentAction
 from mailout.core.event import EventKind
 from mailout.core.suppression import SuppressionReason
-from mailout.store.batch import KEYS, among, chunks
+from mailout.store.batch import KEYS, among, chunks, plan_anew
 from mailout.store.engine import Tx
 from mailout.store.import_tables import IMPORT_PERSON, IMPORT_RUN
 from mailout.store.inserts import Inserts, ready
 from mailout.store.roster_tables import MERGED_ADDRESS
 from mailout.store.tables import CONSENT, DELIVERY, EVENT, SUBSCRIPTION, SUPPRESSION
 
+_MANY = 1000  # new people from which on PostgreSQL is told of them
+_FILLED = (
+    "subscriber", "subscriber_tag", "subscription", "consent", "import_person", "suppression"
+)  # fmt: skip
 _COLUMNS = "subscriber_id, import_id, did, mark, changes"
 
 
@@ -92,6 +96,12 @@ def finish(tx: Tx, import_id: int, counts: Mapping[str, int], now: datetime) -> 
         .where(IMPORT_RUN.c.id == import_id)
         .values(ended_at=now, counts=dict(counts))
     )
+
+
+def settle(tx: Tx, added: int) -> None:
+    """Nothing, once what an import has written is planned for: an appeal is sent right after it."""
+    if added >= _MANY:
+        plan_anew(tx, _FILLED)
 
 
 def tally(tx: Tx, import_id: int) -> dict[str, int]:

@@ -269,7 +269,7 @@ def keep(tx: Tx) -> None:
     _hold_presence(tx, "pg_advisory_xact_lock_shared")
 
 
-def prepare_removal(tx: Tx) -> None:
+def await_deliveries(tx: Tx) -> None:
     """Nothing, once no deliveries are being made; none are until this transaction ends.
 
     First in a transaction that removes people, so that it waits before others wait for it.
@@ -284,7 +284,7 @@ def _hold_presence(tx: Tx, how: str) -> None:
 
 def remove(tx: Tx, subscriber_ids: Sequence[int]) -> None:
     """Nothing, once these people's rows, tags and subscriptions are gone; deliveries keep state."""
-    prepare_removal(tx)
+    await_deliveries(tx)
     for ids in batch.chunks(subscriber_ids, batch.KEYS):
         theirs = batch.among(tx, DELIVERY.c.subscriber_id, ids)
         tx.execute(update(DELIVERY).where(theirs).values(subscriber_id=None))
