@@ -120,7 +120,7 @@ def test_countries_in_words(words: str, code: str) -> None:
     [
         ("Russian", "ru"), ("РУССКИЙ", "ru"), ("русский язык", "ru"), ("Deutsch", "de"),
         ("қазақ тілі", "kk"), ("rus", "ru"), ("ger", "de"), ("العربية", "ar"), ("ckb", ""),
-        ("Martian", ""), ("Ladino", ""), ("", ""),
+        ("English (United States)", "en"), ("Martian", ""), ("Ladino", ""), ("", ""),
     ],
 )  # fmt: skip
 def test_languages_in_words(words: str, code: str) -> None:

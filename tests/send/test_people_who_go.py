@@ -6,6 +6,7 @@ removes people wait for each other. SQLite has one writer anyway.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillWaiting
@@ -14,15 +15,17 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import func, select
 
+from mailout.core.address import Address
 from mailout.core.subscriber import Subscriber
-from mailout.preferences import rights
+from mailout.preferences import moving, rights
 from mailout.roster import merging
 from mailout.roster import people as organised
 from mailout.send import plan
-from mailout.store import people
+from mailout.store import audiences, people
 from mailout.store.tables import DELIVERY, SUBSCRIBER
 from newcomers import join
 from send_desk import Desk
+from sign_ups import token_mailed
 
 NOW = datetime.now(UTC)
 GOES, STAYS = "goes@example.org", "stays@example.org"
@@ -62,6 +65,24 @@ def test_who_removes_somebody_waits_for_deliveries_that_are_being_made(
     assert _queued(desk) == states
     merged = remove is _by_a_merge
     assert _named(desk) == [stays.id, stays.id if merged else None]
+
+
+def test_who_changes_their_address_meanwhile_has_the_issue_at_the_new_one(desk: Desk) -> None:
+    person, store = _person(desk), desk.store
+    moving.ask(desk.site, store, person, Address.parse("new@example.org"), NOW, secrets.token_bytes)
+    token = token_mailed(store)
+    chosen = _everyone(desk)
+    dispatch = plan.order(store, chosen, "everyone", "", NOW)
+    with ThreadPoolExecutor(1) as pool:
+        with store.writing() as tx:
+            assert plan.enqueue(tx, desk.site.lists["bulletin"], dispatch, NOW) == 1
+            changing = pool.submit(lambda: moving.confirm(desk.site, store, token, NOW))
+            assert _waits(changing)
+        assert changing.result(timeout=60) == "en"
+    with store.reading() as tx:
+        assert tx.execute(select(SUBSCRIBER.c.address)).scalar_one() == "new@example.org"
+        # To another segment the same issue does not go to them once more.
+        assert audiences.audience(tx, chosen, NOW).left_out == {"queued for it already": 1}
 
 
 def test_deliveries_are_made_once_nobody_is_being_removed(desk: Desk) -> None:

@@ -16,7 +16,7 @@ from babel.core import get_global
 from mailout.core.language import normal
 
 _WRITTEN_IN = ("en", "ru", "de", "kk", "ar", "fr", "es", "pt", "it", "tr", "uk", "pl")
-_BEHIND = re.compile(r" (?:language|язык|мова)")
+_BEHIND = re.compile(r" (?:language|язык|мова)$| ?\(.*\)$")  # `English (United States)`
 # What people write, and CLDR says otherwise.
 _COUNTRIES = {
     "america": "US", "сша": "US", "great britain": "GB", "england": "GB", "scotland": "GB",

@@ -89,6 +89,7 @@ def confirm(site: Site, store: Store, token: str, now: datetime) -> str | None:
     if look(store, token, now) is None:
         return None
     with store.writing() as tx:
+        people.await_deliveries(tx)  # else one of them would be made to the old address
         # In the order in which an erasure has them: the person, then what was asked for.
         roster.let_pass(tx)
         asked = requests.look(tx, RequestPurpose.ADDRESS, token, now)

@@ -272,7 +272,8 @@ def keep(tx: Tx) -> None:
 def await_deliveries(tx: Tx) -> None:
     """Nothing, once no deliveries are being made; none are until this transaction ends.
 
-    First in a transaction that removes people, so that it waits before others wait for it.
+    First in a transaction that removes people, or gives them another address: so it waits before
+    others wait for it.
     """
     _hold_presence(tx, "pg_advisory_xact_lock")
 
