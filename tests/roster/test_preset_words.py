@@ -156,3 +156,31 @@ def test_rows_that_were_looked_through_come_all_and_once(
     raw = "email,remark\n" + "".join(f"p{n}@x.org,x\n" for n in range(9))
     found = opening.opened(io.BytesIO(raw.encode()), "p.csv").table.rows
     assert [row.number for row in found if isinstance(row, Row)] == list(range(2, 11))
+
+
+@pytest.mark.parametrize("column", ["subscribed", "Opt-In", "Accepts Email Marketing"])
+def test_a_column_that_says_who_opted_in_is_known_without_a_system(
+    bring: Bring, store: Store, site: Site, column: str
+) -> None:
+    cells = {"yes@x.org": "true", "day@x.org": "2024-05-06", "no@x.org": "FALSE",
+             "none@x.org": "", "odd@x.org": "weekly"}  # fmt: skip
+    report = bring(table(f"email,{column}", *([who, cell] for who, cell in cells.items())))
+    assert report.preset == "none"
+    assert {who: standing(store, site, who) for who in cells} == {
+        "yes@x.org": "active", "day@x.org": "active", "no@x.org": "unsubscribed",
+        "none@x.org": "unsubscribed", "odd@x.org": "pending",
+    }  # fmt: skip
+
+
+def test_who_was_deleted_there_has_left(bring: Bring, store: Store, site: Site) -> None:
+    bring(table("email,deleted_at", ["anna@x.org", ""], ["gone@x.org", "2024-05-06"]))
+    assert standing(store, site, "anna@x.org") == "active"
+    assert standing(store, site, "gone@x.org") == "unsubscribed"
+
+
+def test_mailman_tells_a_link_beside_the_address(bring: Bring, store: Store, site: Site) -> None:
+    link = "http://lists.example.org/3.1/addresses/anna@x.org"
+    header = "address,delivery_mode,delivery_status,display_name,email,role"
+    report = bring(table(header, [link, "regular", "by_bounces", "A", "anna@x.org", "member"]))
+    assert (report.preset, report.added) == ("mailman", 1)
+    assert standing(store, site, "anna@x.org") == "unsubscribed dead"

@@ -27,6 +27,19 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "country": ("country", "country code"),
     "tags": ("tags", "tag", "segments", "segment", "labels"),
     "status": ("status", "subscription status", "subscriber status", "mailout status"),
+    # Yes or no, or the date: nothing in it means that they never did, or do no longer.
+    "opted_in": (
+        "subscribed",
+        "is subscribed",
+        "opted in",
+        "is opted in",
+        "opt in",
+        "email opt in",
+        "newsletter opt in",
+        "marketing opt in",
+        "accepts marketing",
+        "accepts email marketing",
+    ),
     "opt_in_time": ("optin time", "opt in time", "opt in date", "opted in at"),
     "confirm_time": ("confirm time", "confirmed at", "confirmation time"),
     "list": ("list",),
@@ -47,13 +60,13 @@ OWN = "fields."
 """Before the name of a custom field."""
 
 # Columns that other systems fill in only for people who left or whose address died.
-_LEFT = re.compile(r"unsub\w*|opted? out|opt out|email disabled|blacklisted")
+_LEFT = re.compile(r"unsub\w*|opted? out|opt out|email disabled|blacklisted|(?:is )?deleted\b")
 _DEAD = re.compile(r"clean time|cleaned|bounced at")
 _ADDRESSES = re.compile(r"[^\s@<>,;]@[^\s@<>,;]+\.[^\s@<>,;]")
 _IP = re.compile(r"(?:.* )?ip(?: address)?")
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 _QUIET = frozenset({"joined", "mended", "ip", "ignore"})  # more than one column does no harm
-_MANY = frozenset({"tags", "status", "left", "dead", *_QUIET})
+_MANY = frozenset({"tags", "status", "left", "dead", "opted_in", *_QUIET})
 _ALIASES = {
     "address": "email", "e-mail": "email", "lang": "language", "tag": "tags",
     "none": "ignore", "unsubscribed": "left", "optin": "opt_in_time",
@@ -152,11 +165,15 @@ def recognise(
     preset = preset or presets.guessed(plain)
     positions = _asked_for(mapped, names, plain, file)
     taken = {at for places in positions.values() for at in places}
-    for at, name in enumerate(plain):
-        field = preset.columns.get(name)
-        if field and at not in taken and field not in mapped.values():
-            positions.setdefault(field, []).append(at)
-            taken.add(at)
+    # Of names for one field the first that the file has: Mailman's `address` beside `email` is a
+    # link. The same name twice is told below.
+    named: dict[str, str] = {}
+    for name, field in preset.columns.items():
+        if name in plain and (field in _MANY or named.setdefault(field, name) == name):
+            found = [at for at, one in enumerate(plain) if one == name and at not in taken]
+            if found and field not in mapped.values():
+                positions.setdefault(field, []).extend(found)
+                taken.update(found)
     _own_names(positions, taken, names, fields)
     _known_names(positions, taken, plain, mapped)
     for field, pattern in (("left", _LEFT), ("dead", _DEAD), ("ip", _IP)):
