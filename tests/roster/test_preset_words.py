@@ -184,3 +184,33 @@ def test_mailman_tells_a_link_beside_the_address(bring: Bring, store: Store, sit
     report = bring(table(header, [link, "regular", "by_bounces", "A", "anna@x.org", "member"]))
     assert (report.preset, report.added) == ("mailman", 1)
     assert standing(store, site, "anna@x.org") == "unsubscribed dead"
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "expected"),
+    [
+        ("Blacklist", "TRUE", "unsubscribed"),  # Odoo
+        ("EMAIL_BLACKLISTED", "Yes", "unsubscribed"),
+        ("Global Status", "Unsubscribed", "unsubscribed"),  # MailPoet, beside that on the list
+    ],
+)
+def test_columns_of_systems_without_a_preset(
+    bring: Bring, store: Store, site: Site, column: str, cell: str, expected: str
+) -> None:
+    header = f"email,Subscription Status,{column}"
+    bring(table(header, ["a@x.org", "Subscribed", cell], ["b@x.org", "Subscribed", ""]))
+    assert standing(store, site, "a@x.org") == expected
+    assert standing(store, site, "b@x.org") == "active"
+
+
+def test_members_of_a_google_group(bring: Bring, store: Store, site: Site) -> None:
+    raw = table(
+        "Email address,Nickname,Group status,Email status",
+        ["a@x.org", "A", "member", "valid"],
+        ["dead@x.org", "B", "member", "bouncing"],
+    )
+    with pytest.raises(UsageError, match="`Email status` holds `bouncing`"):
+        bring(raw)
+    bring(raw, columns={"Email status": "status"})
+    assert standing(store, site, "a@x.org") == "active"
+    assert standing(store, site, "dead@x.org") == "unsubscribed dead"

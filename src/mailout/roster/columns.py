@@ -26,7 +26,13 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "language": ("language", "lang", "locale", "preferred language"),
     "country": ("country", "country code"),
     "tags": ("tags", "tag", "segments", "segment", "labels"),
-    "status": ("status", "subscription status", "subscriber status", "mailout status"),
+    "status": (
+        "status",
+        "subscription status",
+        "subscriber status",
+        "global status",
+        "mailout status",
+    ),
     # Yes or no, or the date: nothing in it means that they never did, or do no longer.
     "opted_in": (
         "subscribed",
@@ -60,7 +66,9 @@ OWN = "fields."
 """Before the name of a custom field."""
 
 # Columns that other systems fill in only for people who left or whose address died.
-_LEFT = re.compile(r"unsub\w*|opted? out|opt out|email disabled|blacklisted|(?:is )?deleted\b")
+_LEFT = re.compile(
+    r"unsub\w*|opted? out|opt out|email disabled|(?:email )?blacklist\w*|(?:is )?deleted\b"
+)
 _DEAD = re.compile(r"clean time|cleaned|bounced at")
 _ADDRESSES = re.compile(r"[^\s@<>,;]@[^\s@<>,;]+\.[^\s@<>,;]")
 _IP = re.compile(r"(?:.* )?ip(?: address)?")
