@@ -156,3 +156,61 @@ def test_rows_that_were_looked_through_come_all_and_once(
     raw = "email,remark\n" + "".join(f"p{n}@x.org,x\n" for n in range(9))
     found = opening.opened(io.BytesIO(raw.encode()), "p.csv").table.rows
     assert [row.number for row in found if isinstance(row, Row)] == list(range(2, 11))
+
+
+@pytest.mark.parametrize("column", ["subscribed", "Opt-In", "Accepts Email Marketing"])
+def test_a_column_that_says_who_opted_in_is_known_without_a_system(
+    bring: Bring, store: Store, site: Site, column: str
+) -> None:
+    cells = {"yes@x.org": "true", "day@x.org": "2024-05-06", "no@x.org": "FALSE",
+             "none@x.org": "", "odd@x.org": "weekly"}  # fmt: skip
+    report = bring(table(f"email,{column}", *([who, cell] for who, cell in cells.items())))
+    assert report.preset == "none"
+    assert {who: standing(store, site, who) for who in cells} == {
+        "yes@x.org": "active", "day@x.org": "active", "no@x.org": "unsubscribed",
+        "none@x.org": "unsubscribed", "odd@x.org": "pending",
+    }  # fmt: skip
+
+
+def test_who_was_deleted_there_has_left(bring: Bring, store: Store, site: Site) -> None:
+    bring(table("email,deleted_at", ["anna@x.org", ""], ["gone@x.org", "2024-05-06"]))
+    assert standing(store, site, "anna@x.org") == "active"
+    assert standing(store, site, "gone@x.org") == "unsubscribed"
+
+
+def test_mailman_tells_a_link_beside_the_address(bring: Bring, store: Store, site: Site) -> None:
+    link = "http://lists.example.org/3.1/addresses/anna@x.org"
+    header = "address,delivery_mode,delivery_status,display_name,email,role"
+    report = bring(table(header, [link, "regular", "by_bounces", "A", "anna@x.org", "member"]))
+    assert (report.preset, report.added) == ("mailman", 1)
+    assert standing(store, site, "anna@x.org") == "unsubscribed dead"
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "expected"),
+    [
+        ("Blacklist", "TRUE", "unsubscribed"),  # Odoo
+        ("EMAIL_BLACKLISTED", "Yes", "unsubscribed"),
+        ("Global Status", "Unsubscribed", "unsubscribed"),  # MailPoet, beside that on the list
+    ],
+)
+def test_columns_of_systems_without_a_preset(
+    bring: Bring, store: Store, site: Site, column: str, cell: str, expected: str
+) -> None:
+    header = f"email,Subscription Status,{column}"
+    bring(table(header, ["a@x.org", "Subscribed", cell], ["b@x.org", "Subscribed", ""]))
+    assert standing(store, site, "a@x.org") == expected
+    assert standing(store, site, "b@x.org") == "active"
+
+
+def test_members_of_a_google_group(bring: Bring, store: Store, site: Site) -> None:
+    raw = table(
+        "Email address,Nickname,Group status,Email status",
+        ["a@x.org", "A", "member", "valid"],
+        ["dead@x.org", "B", "member", "bouncing"],
+    )
+    with pytest.raises(UsageError, match="`Email status` holds `bouncing`"):
+        bring(raw)
+    bring(raw, columns={"Email status": "status"})
+    assert standing(store, site, "a@x.org") == "active"
+    assert standing(store, site, "dead@x.org") == "unsubscribed dead"

@@ -79,6 +79,8 @@ def read_standing(what: str, cell: str, warnings: list[tuple[str, str]]) -> Stan
     if what == "lists":
         return statuses.LEFT if cell.strip().lower() == "no lists" else statuses.ACTIVE
     said = statuses.yes(cell)
+    if what == "opted_in" and is_time(cell):
+        return statuses.ACTIVE  # the day on which they did
     if what in ("opted_in", "confirmed"):
         if said is None:
             warnings.append((cell, "neither yes nor no; taken as pending"))

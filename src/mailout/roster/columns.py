@@ -29,7 +29,7 @@ OWN = "fields."
 _ADDRESSES = re.compile(r"[^\s@<>,;]@[^\s@<>,;]+\.[^\s@<>,;]")
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 _QUIET = frozenset({"joined", "mended", "ip", "ignore"})  # more than one column does no harm
-_MANY = frozenset({"tags", "status", "left", "dead", *_QUIET})
+_MANY = frozenset({"tags", "status", "left", "dead", "opted_in", *_QUIET})
 _ALIASES = {
     "address": "email", "e-mail": "email", "lang": "language", "tag": "tags",
     "none": "ignore", "unsubscribed": "left", "optin": "opt_in_time",
@@ -128,11 +128,15 @@ def recognise(
     preset = preset or presets.guessed(plain)
     positions = _asked_for(mapped, names, plain, file)
     taken = {at for places in positions.values() for at in places}
-    for at, name in enumerate(plain):
-        field = preset.columns.get(name)
-        if field and at not in taken and field not in mapped.values():
-            positions.setdefault(field, []).append(at)
-            taken.add(at)
+    # Of names for one field the first that the file has: Mailman's `address` beside `email` is a
+    # link. The same name twice is told below.
+    named: dict[str, str] = {}
+    for name, field in preset.columns.items():
+        if name in plain and (field in _MANY or named.setdefault(field, name) == name):
+            found = [at for at, one in enumerate(plain) if one == name and at not in taken]
+            if found and field not in mapped.values():
+                positions.setdefault(field, []).extend(found)
+                taken.update(found)
     _own_names(positions, taken, names, fields)
     _known_names(positions, taken, in_pairs(plain), mapped)
     for field, pattern in (("left", LEFT), ("dead", DEAD), ("ip", IP)):

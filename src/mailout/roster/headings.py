@@ -60,8 +60,13 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
     ),
     # Not `estado`, `stato`: a part of a country, too.
     "status": (
-        "status", "subscription status", "subscriber status", "mailout status",
+        "status", "subscription status", "subscriber status", "global status", "mailout status",
         "статус", "мәртебе", "statut", "durum", "الحالة",
+    ),
+    # Yes or no, or the date: nothing in it means that they never did, or do no longer.
+    "opted_in": (
+        "subscribed", "is subscribed", "opted in", "is opted in", "opt in", "email opt in",
+        "newsletter opt in", "marketing opt in", "accepts marketing", "accepts email marketing",
     ),
     "opt_in_time": ("optin time", "opt in time", "opt in date", "opted in at"),
     "confirm_time": ("confirm time", "confirmed at", "confirmation time"),
@@ -76,7 +81,7 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
 
 # Columns that are filled in only for people who left or whose address died.
 LEFT = re.compile(
-    r"unsub\w*|opted? out|opt out|email disabled|blacklisted"
+    r"unsub\w*|opted? out|opt out|email disabled|(?:email )?blacklist\w*|(?:is )?deleted\b"
     r"|abgemeldet|abmeldung|abbestellt|ausgetreten|austritt|отпис|отказ|бас тарт|відпис|відмов"
     r"|désabonn|désinscri|dado de baja|dada de baja|fecha de baja|baja$|descadastrad|disiscri"
     r"|ayrıl|wypisan|إلغاء الاشتراك|ألغى الاشتراك"

@@ -135,7 +135,7 @@ def _looked_through(table: Table, columns: Columns) -> tuple[Table, tuple[str, s
     positions = columns.positions
     used = {at for places in positions.values() for at in places}
     ignored = [at for at, name in enumerate(table.header.cells) if at not in used and name.strip()]
-    told = any(positions.get(what) for what in ("status", "left", "dead"))
+    told = any(positions.get(what) for what in ("status", "left", "dead", "opted_in"))
     if not ignored or told or columns.preset is not presets.NONE:
         return table, ("", "")
     seen: list[Row | Broken] = []

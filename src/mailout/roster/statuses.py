@@ -37,8 +37,8 @@ COMPLAINED = Standing(SubscriptionState.UNSUBSCRIBED, SuppressionReason.COMPLAIN
 BLOCKED = Standing(SubscriptionState.UNSUBSCRIBED, SuppressionReason.BY_HAND)
 
 _WORDS: dict[Standing, str] = {
-    # Buttondown's mailable kinds; Mailman's role and delivery status.
-    ACTIVE: "regular, premium, gifted, trialed, churning, past due, member",
+    # Buttondown's mailable kinds; Mailman's role and delivery status; Google Groups' of an address.
+    ACTIVE: "regular, premium, gifted, trialed, churning, past due, member, valid",
     PENDING: "unactivated, unpaid, nonsubscribed, transactional, waiting, invited, upcoming,"
     " validating",
     PAUSED: "by user, by moderator",
