@@ -136,6 +136,8 @@ def import_people(
         mend.header = opened.table.header.cells
         if order.status or statuses.of_file(name) is not None:
             mend.status = statuses.word(standing)
+    if opened.kind == "xlsx":
+        gc.collect()  # what opening it left behind: 85 MB
     with _unswept(), Seen() as seen, Pen(store) as pen:
         counts = Counts(mend, rows)
         trip = _Import(site, store, order, opened, evidence, random_bytes, seen, pen, counts)
@@ -151,9 +153,8 @@ def import_people(
 @contextmanager
 def _unswept() -> Iterator[None]:
     """While it lasts, nobody looks for rings of objects: an import makes none, and millions of
-    objects to look through. Those that opening a spreadsheet made (85 MB) go before."""
+    objects to look through."""
     was_on = gc.isenabled()
-    gc.collect()
     gc.disable()
     try:
         yield
