@@ -51,3 +51,16 @@ def test_in_doubt_is_all_whose_end_nobody_could_tell_after_a_crash(site: Site) -
         assert clerk.in_doubt == 5, "five have their end on disk"
 
     asyncio.run(walk())
+
+
+def test_lines_that_were_let_go_end_though_a_connection_looks_for_work_once_more(
+    site: Site,
+) -> None:
+    async def walk() -> None:
+        clerk = Clerk(site, retry_plan(site.sending), lambda now: [], asyncio.Event())
+        lines = Lines(Relay(host="127.0.0.1"), site, clerk)
+        lines.let_go()
+        assert lines.take() is None, "by a connection that was open just then"
+        await asyncio.wait_for(lines.keep_one(), timeout=5)
+
+    asyncio.run(walk())

@@ -77,7 +77,8 @@ class Lines:
                 continue
             self.on_wire += 1
             return envelope
-        self._work.clear()
+        if not self._over:  # a last look after that must keep no line waiting for ever
+            self._work.clear()
         return None
 
     def finished(self, envelope: Envelope, outcome: Outcome) -> None:
